@@ -1,0 +1,273 @@
+/// The AppRole login of one auth mount: roles, their secret ids, and the login itself.
+package struct AppRoles: Sendable {
+    private let storage: any Storage
+    private let tokens: Tokens
+    private let mount: Mount
+    private let now: Now
+
+    package init(storage: any Storage, mount: Mount, now: @escaping Now) {
+        self.storage = storage
+        self.mount = mount
+        self.now = now
+        tokens = Tokens(storage: storage, now: now)
+    }
+
+    private func roleKey(_ name: String) -> RecordKey { RecordKey(.role, scope: mount.uuid, name.lowercased()) }
+    private func roleIDKey(_ id: String) -> RecordKey { RecordKey(.roleID, scope: mount.uuid, storage.digest(id)) }
+    private func secretScope(_ role: String) -> String { "\(mount.uuid)/\(role.lowercased())" }
+
+    package static func dropAll(_ transaction: any StorageTransaction, mount: Mount) throws {
+        for role in try transaction.names(.role, scope: mount.uuid) {
+            try transaction.deleteAll(.secretID, scope: "\(mount.uuid)/\(role)")
+            try transaction.deleteAll(.secretIDAccessor, scope: "\(mount.uuid)/\(role)")
+        }
+        try transaction.deleteAll(.role, scope: mount.uuid)
+        try transaction.deleteAll(.roleID, scope: mount.uuid)
+    }
+
+    // MARK: Roles
+
+    package func names() throws -> [String] { try storage.read { try $0.names(.role, scope: mount.uuid) } }
+
+    package func role(_ name: String) throws -> AppRole? {
+        try storage.read { try $0.value(AppRole.self, roleKey(name)) }
+    }
+
+    /// Makes the role when it is not there, then changes it. Role ids are unique in the mount.
+    package func update(
+        _ name: String, creates: Bool = true, _ change: @escaping @Sendable (inout AppRole) throws -> Void
+    ) async throws {
+        let key = roleKey(name)
+        let roles = self
+        try await storage.write { transaction in
+            let found = try transaction.value(AppRole.self, key)
+            guard creates || found != nil else { throw AirlockError.absent }
+            var role = found ?? AppRole(roleID: RandomText.uuid())
+            try change(&role)
+            try role.check()
+            let idKey = roles.roleIDKey(role.roleID)
+            if let owner = try transaction.record(idKey), owner != Array(key.name.utf8) {
+                throw AirlockError(.vaultServerError, AirlockError.multi("role_id already in use"))
+            }
+            if let found, found.roleID != role.roleID { try transaction.delete(roles.roleIDKey(found.roleID)) }
+            try transaction.put(idKey, Array(key.name.utf8), expires: nil)
+            try transaction.put(key, value: role)
+        }
+    }
+
+    package func delete(_ name: String) async throws {
+        let (key, scope) = (roleKey(name), secretScope(name))
+        let roles = self
+        try await storage.write { transaction in
+            guard let role = try transaction.value(AppRole.self, key) else { return }
+            try transaction.deleteAll(.secretID, scope: scope)
+            try transaction.deleteAll(.secretIDAccessor, scope: scope)
+            try transaction.delete(roles.roleIDKey(role.roleID))
+            try transaction.delete(key)
+        }
+    }
+
+    // MARK: Secret ids
+
+    package struct SecretIDRequest: Sendable {
+        /// Text chosen by the caller instead of a random one.
+        package var chosenText: String?
+        package var metadata: [String: String] = [:]
+        package var cidrs: [CIDR] = []
+        package var tokenCIDRs: [CIDR] = []
+        /// `nil` takes the role's.
+        package var ttl: Int?
+        package var uses: Int?
+
+        package init() {}
+    }
+
+    package func makeSecretID(_ roleName: String, _ request: SecretIDRequest) async throws -> (SecretPayload, SecretID) {
+        guard let role = try role(roleName) else {
+            throw AirlockError(.notFound, "role \"\(roleName)\" does not exist")
+        }
+        guard role.bindSecretID else { throw AirlockError.badRequest("bind_secret_id is not set on the role") }
+        let ttl = request.ttl ?? role.secretIDTTL
+        let uses = request.uses ?? role.secretIDUses
+        guard role.secretIDTTL == 0 || (ttl > 0 && ttl <= role.secretIDTTL) else {
+            throw AirlockError.badRequest("ttl cannot be longer than the role's secret_id_ttl")
+        }
+        guard role.secretIDUses == 0 || (uses > 0 && uses <= role.secretIDUses) else {
+            throw AirlockError.badRequest("num_uses cannot be higher than the role's secret_id_num_uses")
+        }
+        let (scope, now) = (secretScope(roleName), now())
+        let text = request.chosenText ?? RandomText.uuid()
+        let made = SecretID(
+            accessor: RandomText.uuid(), created: now, updated: now,
+            expires: ttl > 0 ? now.adding(seconds: ttl) : nil, ttl: ttl, usesLeft: uses, metadata: request.metadata,
+            cidrs: request.cidrs, tokenCIDRs: request.tokenCIDRs)
+        let digest = storage.digest(text)
+        try await storage.write { transaction in
+            guard try transaction.record(RecordKey(.secretID, scope: scope, digest)) == nil else {
+                throw AirlockError(.vaultServerError, AirlockError.multi("SecretID is already registered"))
+            }
+            try transaction.put(RecordKey(.secretID, scope: scope, digest), value: made, expires: made.expires)
+            try transaction.put(
+                RecordKey(.secretIDAccessor, scope: scope, made.accessor), Array(digest.utf8), expires: made.expires)
+        }
+        return (SecretPayload(Array(text.utf8)), made)
+    }
+
+    /// Accessors of the secret ids still good.
+    package func secretIDAccessors(_ roleName: String) throws -> [String] {
+        let (scope, now) = (secretScope(roleName), now())
+        return try storage.read { reader in
+            try reader.values(SecretID.self, .secretID, scope: scope)
+                .filter { !$0.value.isExpired(at: now) }.map(\.value.accessor).sorted()
+        }
+    }
+
+    package func secretID(_ roleName: String, text: String) throws -> SecretID? {
+        let (key, now) = (RecordKey(.secretID, scope: secretScope(roleName), storage.digest(text)), now())
+        return try storage.read { try $0.value(SecretID.self, key) }.flatMap { $0.isExpired(at: now) ? nil : $0 }
+    }
+
+    package func secretID(_ roleName: String, accessor: String) throws -> SecretID? {
+        let (scope, now) = (secretScope(roleName), now())
+        return try storage.read { reader -> SecretID? in
+            let key = RecordKey(.secretIDAccessor, scope: scope, accessor)
+            guard let digest = try reader.record(key) else { return nil }
+            return try reader.value(
+                SecretID.self, RecordKey(.secretID, scope: scope, String(decoding: digest, as: UTF8.self)))
+        }.flatMap { $0.isExpired(at: now) ? nil : $0 }
+    }
+
+    /// - Returns: whether there was one.
+    package func destroySecretID(_ roleName: String, text: String) async throws -> Bool {
+        try await destroySecretID(scope: secretScope(roleName), digest: storage.digest(text))
+    }
+
+    package func destroySecretID(_ roleName: String, accessor: String) async throws -> Bool {
+        let scope = secretScope(roleName)
+        let digest = try storage.read { try $0.record(RecordKey(.secretIDAccessor, scope: scope, accessor)) }
+        guard let digest else { return false }
+        return try await destroySecretID(scope: scope, digest: String(decoding: digest, as: UTF8.self))
+    }
+
+    private func destroySecretID(scope: String, digest: String) async throws -> Bool {
+        try await storage.write { transaction in
+            let key = RecordKey(.secretID, scope: scope, digest)
+            guard let secret = try transaction.value(SecretID.self, key) else { return false }
+            try transaction.delete(key)
+            try transaction.delete(RecordKey(.secretIDAccessor, scope: scope, secret.accessor))
+            return true
+        }
+    }
+
+    // MARK: Logging in
+
+    /// - Parameters:
+    ///   - source: the client's address, for roles and secret ids bound to address blocks.
+    /// - Throws: `AirlockError`; an unknown role id and a wrong secret id are told alike.
+    package func login(roleID: String, secretID: String?, source: String?) async throws -> IssuedToken {
+        let refused = AirlockError.badRequest("invalid role or secret ID")
+        let idKey = roleIDKey(roleID)
+        let found = try storage.read { reader -> (name: String, role: AppRole)? in
+            guard let name = try reader.record(idKey).map({ String(decoding: $0, as: UTF8.self) }) else { return nil }
+            return try reader.value(AppRole.self, RecordKey(.role, scope: mount.uuid, name)).map { (name, $0) }
+        }
+        guard let (name, role) = found else { throw refused }
+        var metadata: [String: String] = [:]
+        var tokenCIDRs = role.token.boundCIDRs
+        if role.bindSecretID {
+            guard let secretID, !secretID.isEmpty else { throw AirlockError.badRequest("missing secret_id") }
+            let used = try await useSecretID(name, text: secretID, source: source, refused: refused)
+            metadata = used.metadata
+            if !used.tokenCIDRs.isEmpty { tokenCIDRs = used.tokenCIDRs }
+        }
+        try AppRoles.check(role.secretIDBoundCIDRs, source: source)
+        metadata["role_name"] = name
+        return try await tokens.issue(request(name, role, metadata, tokenCIDRs, identity: roleID))
+    }
+
+    /// Checks the secret id and counts its use, durably; the last use deletes it.
+    private func useSecretID(
+        _ role: String, text: String, source: String?, refused: AirlockError
+    ) async throws -> SecretID {
+        let (scope, digest, now) = (secretScope(role), storage.digest(text), now())
+        let key = RecordKey(.secretID, scope: scope, digest)
+        let found = try storage.read { try $0.value(SecretID.self, key) }
+        guard let found, !found.isExpired(at: now) else { throw refused }
+        try AppRoles.check(found.cidrs, source: source)
+        guard found.usesLeft > 0 else { return found }
+        return try await storage.write { transaction in
+            guard var secret = try transaction.value(SecretID.self, key) else { throw refused }
+            if secret.usesLeft == 1 {
+                try transaction.delete(key)
+                try transaction.delete(RecordKey(.secretIDAccessor, scope: scope, secret.accessor))
+            } else {
+                secret.usesLeft -= 1
+                secret.updated = now
+                try transaction.put(key, value: secret, expires: secret.expires)
+            }
+            return secret
+        }
+    }
+
+    private static func check(_ blocks: [CIDR], source: String?) throws {
+        guard !blocks.isEmpty else { return }
+        guard let source, blocks.contains(where: { $0.contains(source) }) else {
+            throw AirlockError.badRequest(
+                "source address \"\(source ?? "unknown")\" unauthorized by CIDR restrictions on the secret ID")
+        }
+    }
+
+    private func request(
+        _ name: String, _ role: AppRole, _ metadata: [String: String], _ cidrs: [CIDR], identity: String
+    ) -> TokenRequest {
+        let settings = role.token
+        var request = TokenRequest()
+        request.policies = PolicyNames.normalised(settings.policies, withDefault: !settings.noDefaultPolicy)
+        request.path = "auth/\(mount.path)login"
+        request.displayName = String(mount.path.dropLast()).replacing("/", with: "-")
+        request.meta = metadata
+        let limits = self.limits(settings)
+        request.ttl = limits.ttl
+        request.maxTTL = limits.maxTTL
+        request.explicitMaxTTL = settings.explicitMaxTTL
+        request.period = settings.period
+        request.uses = settings.uses
+        request.issuedThrough = mount.uuid
+        request.loginRole = name
+        request.boundCIDRs = cidrs
+        request.entityID = AppRoles.uuid(storage.digest("entity\n\(mount.uuid)\n\(identity)"))
+        return request
+    }
+
+    private func limits(_ settings: TokenSettings) -> (ttl: Int, maxTTL: Int) {
+        let maxTTL = settings.maxTTL == 0 ? mount.effectiveMaxTTL : min(settings.maxTTL, mount.effectiveMaxTTL)
+        return (min(settings.ttl == 0 ? mount.effectiveDefaultTTL : settings.ttl, maxTTL), maxTTL)
+    }
+
+    /// What the role allows a renewal now.
+    /// - Throws: Vault's own 500 when the role is gone.
+    package func renewalLimits(role name: String) throws -> (ttl: Int, maxTTL: Int) {
+        guard let role = try role(name) else {
+            throw AirlockError(
+                .vaultServerError, "failed to renew entry: role \"\(name)\" does not exist during renewal")
+        }
+        return limits(role.token)
+    }
+
+    /// The first 16 bytes of a hex digest in a uuid's notation.
+    private static func uuid(_ digest: String) -> String {
+        var text = Array(digest.prefix(32))
+        for place in [20, 16, 12, 8] { text.insert("-", at: place) }
+        return String(text)
+    }
+}
+
+/// Lists of policy names as tokens hold them: trimmed, lower-cased, each once, sorted.
+package enum PolicyNames {
+    package static func normalised(_ names: [String], withDefault: Bool) -> [String] {
+        var set = Set(names.map { $0.filter { !$0.isWhitespace }.lowercased() }.filter { !$0.isEmpty })
+        if set.contains(Policy.root) { return [Policy.root] }
+        if withDefault { set.insert(Policy.fallback) } else { set.remove(Policy.fallback) }
+        return set.sorted()
+    }
+}

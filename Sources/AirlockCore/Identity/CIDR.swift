@@ -1,0 +1,58 @@
+import Foundation
+
+/// An address block such as `10.0.0.0/8` or `fd00::/8`; an address alone is a block of one.
+package struct CIDR: Sendable, Hashable, Codable {
+    /// As an operator reads it back: without the suffix when it is one address (VAULT-PROTOCOL 8.1).
+    package let text: String
+    private let bytes: [UInt8]
+    private let bits: Int
+
+    /// `nil` when the text is no block.
+    package init?(_ text: String) {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let bytes = CIDR.bytes(String(parts[0])) else { return nil }
+        var bits = bytes.count * 8
+        if parts.count == 2 {
+            guard let given = Int(parts[1]), (0...bits).contains(given) else { return nil }
+            bits = given
+        }
+        self.bytes = bytes
+        self.bits = bits
+        self.text = bits == bytes.count * 8 ? String(parts[0]) : text
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let block = CIDR(text) else {
+            throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: "not a CIDR"))
+        }
+        self = block
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(text)
+    }
+
+    /// Whether the address, in text form, lies in the block. An IPv4 address mapped into IPv6 counts as IPv4.
+    package func contains(_ address: String) -> Bool {
+        guard var other = CIDR.bytes(address) else { return false }
+        let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
+        if other.count == 16, bytes.count == 4, Array(other[..<12]) == mapped { other = Array(other[12...]) }
+        guard other.count == bytes.count else { return false }
+        for index in bytes.indices {
+            let wanted = min(8, max(0, bits - index * 8))
+            let mask = UInt8(truncatingIfNeeded: 0xFF00 >> wanted)
+            guard bytes[index] & mask == other[index] & mask else { return false }
+        }
+        return true
+    }
+
+    private static func bytes(_ address: String) -> [UInt8]? {
+        var four = in_addr()
+        if inet_pton(AF_INET, address, &four) == 1 { return withUnsafeBytes(of: four) { Array($0) } }
+        var six = in6_addr()
+        if inet_pton(AF_INET6, address, &six) == 1 { return withUnsafeBytes(of: six) { Array($0) } }
+        return nil
+    }
+}

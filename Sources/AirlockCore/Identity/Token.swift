@@ -1,0 +1,108 @@
+/// A client token's record. The token itself is nowhere in it: the store knows it by its keyed digest only.
+package struct Token: Sendable, Codable, Equatable {
+    package let accessor: String
+    /// Sorted names.
+    package var policies: [String]
+    /// The path that issued it, such as `auth/approle/login`.
+    package let path: String
+    package let displayName: String
+    package let meta: [String: String]?
+    package let issued: Timestamp
+    /// Seconds; 0 means it never expires.
+    package let creationTTL: Int
+    package var expires: Timestamp?
+    /// Seconds granted by the last renewal, or at the start: what a renewal without an increment grants again.
+    package var lastTTL: Int
+    package let explicitMaxTTL: Int
+    package let period: Int
+    /// Requests left; 0 means any number, -1 that the last one has been used.
+    package var usesLeft: Int
+    package let renewable: Bool
+    /// The parent's digest; `nil` for an orphan.
+    package var parent: String?
+    package var hasChildren = false
+    /// Stable for a login identity; empty for tokens made by tokens.
+    package let entityID: String
+    /// The auth mount's uuid, when a login issued it.
+    package let issuedThrough: String?
+    /// The role it logged in with, whose limits count again at each renewal.
+    package let loginRole: String?
+    package let boundCIDRs: [CIDR]
+    package var lastRenewal: Timestamp?
+
+    package static let usedUp = -1
+
+    package func isExpired(at now: Timestamp) -> Bool { expires.map { $0 <= now } ?? false }
+
+    package func secondsLeft(at now: Timestamp) -> Int { expires?.seconds(after: now) ?? 0 }
+
+    package var isRoot: Bool { policies.contains(Policy.root) }
+}
+
+/// A token just made: the only moment its text is known.
+package struct IssuedToken: Sendable {
+    package let text: SecretPayload
+    package let token: Token
+    package var warnings: [String] = []
+}
+
+/// What a token is to be like. Times in seconds, 0 meaning not set.
+package struct TokenRequest: Sendable {
+    package var policies: [String] = []
+    package var path = "auth/token/create"
+    package var displayName = "token"
+    package var meta: [String: String]?
+    package var ttl = 0
+    package var explicitMaxTTL = 0
+    package var period = 0
+    package var uses = 0
+    package var renewable = true
+    /// Text chosen by the caller instead of a random one.
+    package var chosenText: String?
+    package var parent: String?
+    package var entityID = ""
+    package var issuedThrough: String?
+    package var loginRole: String?
+    package var boundCIDRs: [CIDR] = []
+    /// The longest the token may live, renewals included.
+    package var maxTTL = Mount.systemLeaseTTL
+    /// Root tokens alone may live for ever.
+    package var neverExpires = false
+
+    package init() {}
+}
+
+/// The rules of lifetimes, in seconds (VAULT-PROTOCOL 6.1, 6.3).
+package enum TokenLifetime {
+    /// - Parameters:
+    ///   - wanted: the ttl asked for; 0 takes `fallback`.
+    ///   - elapsed: since the token was issued; the limits count from there.
+    /// - Returns: seconds from now, and a warning when a limit cut it short.
+    package static func granted(
+        wanted: Int, fallback: Int, period: Int, maxTTL: Int, explicitMaxTTL: Int, elapsed: Int
+    ) -> (ttl: Int, warning: String?) {
+        var ttl = wanted > 0 ? wanted : fallback
+        if period > 0 {
+            guard explicitMaxTTL > 0 else { return (period, nil) }
+            ttl = period
+        }
+        var limit = period > 0 ? explicitMaxTTL : maxTTL
+        if explicitMaxTTL > 0 { limit = min(limit, explicitMaxTTL) }
+        let left = max(0, limit - elapsed)
+        guard ttl > left else { return (ttl, nil) }
+        let texts = (GoDuration.short(seconds: ttl), GoDuration.short(seconds: limit))
+        return (
+            left, "TTL of \"\(texts.0)\" exceeded the effective max_ttl of \"\(texts.1)\"; TTL value is capped accordingly"
+        )
+    }
+}
+
+extension GoDuration {
+    /// `768h`, `1h30m`, `5s`: Go's notation without the zero units at its end.
+    package static func short(seconds: Int) -> String {
+        var text = format(Timestamp.nanoseconds(in: seconds))
+        if text.hasSuffix("m0s") { text.removeLast(2) }
+        if text.hasSuffix("h0m") { text.removeLast(2) }
+        return text
+    }
+}

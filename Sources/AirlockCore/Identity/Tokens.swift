@@ -1,0 +1,170 @@
+/// Client tokens: issue, recognise, renew, revoke. Digests, never texts, are stored.
+package struct Tokens: Sendable {
+    package struct Found: Sendable {
+        package let digest: String
+        package let token: Token
+    }
+
+    private let storage: any Storage
+    private let now: Now
+
+    package init(storage: any Storage, now: @escaping Now) {
+        self.storage = storage
+        self.now = now
+    }
+
+    // MARK: Recognising
+
+    /// The live token a client presents.
+    /// - Parameters:
+    ///   - source: the client's address, for tokens bound to address blocks.
+    /// - Throws: `AirlockError.invalidToken`, for every reason alike.
+    package func authenticate(_ text: String, source: String?) async throws -> Found {
+        let digest = storage.digest(text)
+        let now = now()
+        guard let token = try storage.read({ try TokenRecords.live($0, digest, now: now) }) else {
+            throw AirlockError.invalidToken
+        }
+        if !token.boundCIDRs.isEmpty {
+            guard let source, token.boundCIDRs.contains(where: { $0.contains(source) }) else {
+                throw AirlockError.invalidToken
+            }
+        }
+        guard token.usesLeft != 0 else { return Found(digest: digest, token: token) }
+        return try await use(digest)
+    }
+
+    /// Counts one use, durably, before the request is served.
+    private func use(_ digest: String) async throws -> Found {
+        try await storage.write { [storage] transaction in
+            guard var token = try TokenRecords.token(transaction, digest), token.usesLeft != Token.usedUp else {
+                throw AirlockError.invalidToken
+            }
+            if token.usesLeft > 0 { token.usesLeft = token.usesLeft == 1 ? Token.usedUp : token.usesLeft - 1 }
+            try TokenRecords.put(
+                transaction, token, digest: digest, accessorDigest: storage.digest(token.accessor))
+            return Found(digest: digest, token: token)
+        }
+    }
+
+    package func lookup(text: String) throws -> Found? {
+        let digest = storage.digest(text)
+        let now = now()
+        return try storage.read { try TokenRecords.live($0, digest, now: now) }.map { Found(digest: digest, token: $0) }
+    }
+
+    package func lookup(accessor: String) throws -> Found? {
+        let key = RecordKey(.tokenAccessor, storage.digest(accessor))
+        let now = now()
+        return try storage.read { reader in
+            guard let digest = try reader.record(key).map({ String(decoding: $0, as: UTF8.self) }) else { return nil }
+            return try TokenRecords.live(reader, digest, now: now).map { Found(digest: digest, token: $0) }
+        }
+    }
+
+    package func accessors() throws -> [String] {
+        let now = now()
+        return try storage.read { reader in
+            try reader.names(.token, scope: "").compactMap { try TokenRecords.live(reader, $0, now: now)?.accessor }
+        }
+    }
+
+    // MARK: Issuing
+
+    package func issue(_ request: TokenRequest) async throws -> IssuedToken {
+        let made = issued(request)
+        let text = String(decoding: made.text.bytes, as: UTF8.self)
+        let digests = (text: storage.digest(text), accessor: storage.digest(made.token.accessor))
+        try await storage.write { transaction in
+            if request.chosenText != nil, try TokenRecords.token(transaction, digests.text) != nil {
+                throw AirlockError.badRequest("cannot create a token with a duplicate ID")
+            }
+            if let digest = request.parent, var parent = try TokenRecords.token(transaction, digest), !parent.hasChildren {
+                parent.hasChildren = true
+                try transaction.put(RecordKey(.token, digest), value: parent, expires: parent.expires)
+            }
+            try TokenRecords.put(transaction, made.token, digest: digests.text, accessorDigest: digests.accessor)
+        }
+        return made
+    }
+
+    /// The token as it will be stored, and its text. Pure but for the clock and the random source.
+    package func issued(_ request: TokenRequest) -> IssuedToken {
+        let now = now()
+        var ttl = (ttl: 0, warning: String?.none)
+        if !request.neverExpires {
+            ttl = TokenLifetime.granted(
+                wanted: request.ttl, fallback: min(Mount.systemLeaseTTL, request.maxTTL), period: request.period,
+                maxTTL: request.maxTTL, explicitMaxTTL: request.explicitMaxTTL, elapsed: 0)
+        }
+        let token = Token(
+            accessor: RandomText.alphanumeric(24), policies: request.policies, path: request.path,
+            displayName: request.displayName, meta: request.meta, issued: now, creationTTL: ttl.ttl,
+            expires: request.neverExpires ? nil : now.adding(seconds: ttl.ttl), lastTTL: ttl.ttl, explicitMaxTTL: request.explicitMaxTTL,
+            period: request.period, usesLeft: request.uses, renewable: request.renewable && !request.neverExpires,
+            parent: request.parent, entityID: request.entityID, issuedThrough: request.issuedThrough,
+            loginRole: request.loginRole, boundCIDRs: request.boundCIDRs)
+        let text = request.chosenText ?? "s." + RandomText.alphanumeric(24)
+        return IssuedToken(
+            text: SecretPayload(Array(text.utf8)), token: token, warnings: ttl.warning.map { [$0] } ?? [])
+    }
+
+    // MARK: Renewing and revoking
+
+    /// - Parameters:
+    ///   - increment: seconds; 0 means what was granted last.
+    ///   - limits: what the login role allows now, if one does.
+    package func renew(_ found: Found, increment: Int, limits: (ttl: Int, maxTTL: Int)?) async throws -> (Token, [String]) {
+        let now = now()
+        return try await storage.write { [storage] transaction in
+            guard var token = try TokenRecords.live(transaction, found.digest, now: now) else {
+                throw AirlockError.badRequest("token not found")
+            }
+            guard token.renewable else { throw AirlockError.badRequest("lease is not renewable") }
+            let granted = TokenLifetime.granted(
+                wanted: increment, fallback: limits?.ttl ?? token.lastTTL, period: token.period,
+                maxTTL: limits?.maxTTL ?? Mount.systemLeaseTTL, explicitMaxTTL: token.explicitMaxTTL,
+                elapsed: Int((now.nanoseconds - token.issued.nanoseconds) / 1_000_000_000))
+            token.expires = now.adding(seconds: granted.ttl)
+            token.lastRenewal = now
+            token.lastTTL = granted.ttl
+            try TokenRecords.put(
+                transaction, token, digest: found.digest, accessorDigest: storage.digest(token.accessor))
+            return (token, granted.warning.map { [$0] } ?? [])
+        }
+    }
+
+    /// The token and all its descendants are dead once this returns.
+    /// - Parameter orphansChildren: its children live on as orphans instead.
+    package func revoke(_ found: Found, orphansChildren: Bool = false) async throws {
+        let accessor = storage.digest(found.token.accessor)
+        try await storage.write { transaction in
+            try transaction.delete(RecordKey(.token, found.digest))
+            try transaction.delete(RecordKey(.tokenAccessor, accessor))
+            guard found.token.hasChildren else { return }
+            if orphansChildren {
+                for (digest, child) in try transaction.values(Token.self, .token) where child.parent == found.digest {
+                    var orphan = child
+                    orphan.parent = nil
+                    try transaction.put(RecordKey(.token, digest), value: orphan, expires: orphan.expires)
+                }
+            } else {
+                try Tokens.deleteDescendants(transaction, of: found.digest)
+            }
+        }
+    }
+
+    private static func deleteDescendants(_ transaction: any StorageTransaction, of ancestor: String) throws {
+        let all = try transaction.values(Token.self, .token)
+        var doomed: Set<String> = [ancestor]
+        var grown = true
+        while grown {
+            grown = false
+            for (digest, token) in all where !doomed.contains(digest) && token.parent.map(doomed.contains) ?? false {
+                doomed.insert(digest)
+                grown = true
+            }
+        }
+        for digest in doomed { try transaction.delete(RecordKey(.token, digest)) }
+    }
+}

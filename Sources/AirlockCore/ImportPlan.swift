@@ -1,0 +1,94 @@
+/// What an import would write, decided before anything is written. Nothing printable in it is secret.
+package struct ImportPlan: Sendable {
+    package struct Item: Sendable {
+        package let target: ImportTarget
+        package let origin: ImportOrigin
+        package let content: ImportContent
+    }
+
+    /// In the order of the files.
+    package private(set) var items: [Item] = []
+    /// One note for each reason, so a line can have several.
+    package private(set) var rejected: [ImportSource.Note] = []
+    package var rejectedLines: Int { Set(rejected.map(\.origin)).count }
+    package private(set) var warnings: [ImportSource.Note] = []
+    package private(set) var skipped: [ImportSource.Skipped] = []
+
+    package init(_ sources: [ImportSource]) {
+        skipped = sources.flatMap(\.skipped)
+        rejected = sources.flatMap(\.rejected)
+        let candidates = sources.flatMap(\.candidates)
+        // Airflow's environment form does not tell cases apart, so neither may two ids in one import.
+        let rivals = Dictionary(grouping: candidates) { candidate in
+            ImportTarget(
+                candidate.target.kind, team: candidate.target.team?.lowercased(), id: candidate.target.id.lowercased())
+        }
+        for same in rivals.values where same.count > 1 {
+            for candidate in same { reject(candidate, clash(candidate, same)) }
+        }
+        for same in rivals.values { if same.count == 1 { judge(same[0]) } }
+        let order = Dictionary(
+            candidates.enumerated().map { ($1.origin, $0) }, uniquingKeysWith: { first, _ in first })
+        items.sort { order[$0.origin] ?? 0 < order[$1.origin] ?? 0 }
+        sort(&rejected, sources)
+        sort(&warnings, sources)
+    }
+
+    private mutating func judge(_ candidate: ImportCandidate) {
+        if let fault = candidate.target.fault { return reject(candidate, fault) }
+        for warning in candidate.warnings { warn(candidate, warning) }
+        switch ImportContent.read(candidate.text, as: candidate.target.kind) {
+        case .failure(let refusal): for reason in refusal.reasons { reject(candidate, reason) }
+        case .success(let (content, notes)):
+            for note in notes { warn(candidate, note) }
+            items.append(Item(target: candidate.target, origin: candidate.origin, content: content))
+        }
+    }
+
+    private mutating func reject(_ candidate: ImportCandidate, _ reason: String) {
+        rejected.append(.init(origin: candidate.origin, message: reason))
+    }
+
+    private mutating func warn(_ candidate: ImportCandidate, _ text: String) {
+        warnings.append(.init(origin: candidate.origin, message: text))
+    }
+
+    private func clash(_ candidate: ImportCandidate, _ same: [ImportCandidate]) -> String {
+        let others = same.map(\.origin).filter { $0 != candidate.origin }.map(\.description)
+        return "\(candidate.target.kind.rawValue) \(candidate.target.name) is also given at "
+            + others.joined(separator: ", ") + "; keep one of them"
+    }
+
+    private func sort(_ notes: inout [ImportSource.Note], _ sources: [ImportSource]) {
+        let names = sources.flatMap { $0.candidates.map(\.origin.source) + $0.rejected.map(\.origin.source) }
+        let order = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        notes.sort {
+            (order[$0.origin.source] ?? 0, $0.origin.line) < (order[$1.origin.source] ?? 0, $1.origin.line)
+        }
+    }
+}
+
+/// Where in a mount each kind goes: the places `VaultBackend`, with the same kwargs, looks first.
+package struct ImportLayout: Sendable {
+    private let kwargs: BackendKwargs
+
+    package init(_ kwargs: BackendKwargs) { self.kwargs = kwargs }
+
+    package func path(of target: ImportTarget) throws(BackendKwargs.Fault) -> String {
+        let (key, paths) =
+            switch target.kind {
+            case .connection: ("connections_path", kwargs.connectionsPaths)
+            case .variable: ("variables_path", kwargs.variablesPaths)
+            }
+        guard let base = paths?.first else {
+            throw BackendKwargs.Fault(
+                key: key, reason: "is null or empty, so Airflow would look for no \(target.kind.rawValue); give a path")
+        }
+        if target.team != nil, !kwargs.useTeamSecretsPath {
+            throw BackendKwargs.Fault(
+                key: "use_team_secrets_path",
+                reason: "is false, so Airflow would not find \(target.kind.rawValue) \(target.name) of a team")
+        }
+        return base.isEmpty ? target.name : "\(base)/\(target.name)"
+    }
+}

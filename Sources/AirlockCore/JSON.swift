@@ -1,0 +1,167 @@
+/// A JSON value that keeps every number as it was written: `1.0`, `1e3` and `12345678901234567890123` come back digit by
+/// digit, which Foundation's decoder cannot do (it goes through `Double`).
+///
+/// A repeated member name: the last one wins, as in Go's decoder (Vault) and Python's (Airflow).
+/// Texts compare by their code points, not by Swift's canonical equivalence: `é` in one code point and in two are two names.
+package indirect enum JSON: Sendable {
+    case null
+    case bool(Bool)
+    /// The number's own characters.
+    case number(String)
+    case string(String)
+    case array([JSON])
+    case object([Member])
+    /// Bytes that are one JSON value already, written out untouched.
+    case verbatim([UInt8])
+
+    package struct Member: Sendable {
+        package let name: String
+        package var value: JSON
+
+        package init(_ name: String, _ value: JSON) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// Where an object's values lie in its bytes. Of a repeated name the last counts.
+    package struct MemberRanges: Sendable {
+        var members: [(name: String, value: Range<Int>)] = []
+
+        package static let none = MemberRanges()
+
+        package subscript(name: String) -> Range<Int>? {
+            members.last { $0.name.utf8.elementsEqual(name.utf8) }?.value
+        }
+    }
+
+    /// What is wrong with a text that is no JSON, and where. It never holds any of the text.
+    package struct SyntaxError: Error, Equatable {
+        /// Bytes from the start of the text.
+        package let offset: Int
+        package let reason: String
+    }
+
+    /// Nesting deeper than this is refused, so that a hostile body cannot exhaust the stack.
+    package static let depthLimit = 256
+
+    /// Parses exactly one JSON value (RFC 8259) from UTF-8.
+    /// - Parameter allowsNaN: also accept `NaN`, `Infinity` and `-Infinity`, as Python's `json.loads` does.
+    /// - Throws: `SyntaxError`.
+    package init(parsing bytes: some Sequence<UInt8>, allowsNaN: Bool = false) throws(SyntaxError) {
+        var parser = JSONParser(bytes: Array(bytes), allowsNaN: allowsNaN)
+        self = try parser.document()
+    }
+
+    package init(parsing text: String, allowsNaN: Bool = false) throws(SyntaxError) {
+        try self.init(parsing: text.utf8, allowsNaN: allowsNaN)
+    }
+
+    /// The members of the object that `bytes` hold, each with the byte range of its value, so that a value can be kept
+    /// exactly as it was sent; `nil` when the value is not an object.
+    package static func memberRanges(of bytes: [UInt8]) throws(SyntaxError) -> MemberRanges? {
+        var parser = JSONParser(bytes: bytes, allowsNaN: false)
+        return try parser.memberRanges()
+    }
+}
+
+extension JSON {
+    package static func integer(_ value: some BinaryInteger) -> JSON { .number(String(value)) }
+
+    package static func strings(_ values: some Sequence<String>) -> JSON { .array(values.map(JSON.string)) }
+
+    /// The string, or JSON null.
+    package static func orNull(_ value: String?) -> JSON { value.map(JSON.string) ?? .null }
+
+    package subscript(name: String) -> JSON? {
+        guard case .object(let members) = self else { return nil }
+        return members.last { $0.name.utf8.elementsEqual(name.utf8) }?.value
+    }
+
+    package var members: [Member]? { if case .object(let members) = self { members } else { nil } }
+    package var elements: [JSON]? { if case .array(let elements) = self { elements } else { nil } }
+    package var text: String? { if case .string(let text) = self { text } else { nil } }
+    package var isNull: Bool { if case .null = self { true } else { false } }
+    package var boolean: Bool? { if case .bool(let value) = self { value } else { nil } }
+
+    /// The value's bytes: UTF-8, no blanks between tokens, members in their own order.
+    package var bytes: [UInt8] {
+        var out: [UInt8] = []
+        write(to: &out)
+        return out
+    }
+
+    package func write(to out: inout [UInt8]) {
+        switch self {
+        case .null: out += "null".utf8
+        case .bool(let value): out += (value ? "true" : "false").utf8
+        case .number(let digits): out += digits.utf8
+        case .string(let text): JSON.write(text, to: &out)
+        case .verbatim(let bytes): out += bytes
+        case .array(let elements):
+            out.append(UInt8(ascii: "["))
+            for (index, element) in elements.enumerated() {
+                if index > 0 { out.append(UInt8(ascii: ",")) }
+                element.write(to: &out)
+            }
+            out.append(UInt8(ascii: "]"))
+        case .object(let members):
+            out.append(UInt8(ascii: "{"))
+            for (index, member) in members.enumerated() {
+                if index > 0 { out.append(UInt8(ascii: ",")) }
+                JSON.write(member.name, to: &out)
+                out.append(UInt8(ascii: ":"))
+                member.value.write(to: &out)
+            }
+            out.append(UInt8(ascii: "}"))
+        }
+    }
+
+    /// Escapes what Go's encoder escapes: `<`, `>`, `&` and the two line separators too, so that bodies match Vault's.
+    private static func write(_ text: String, to out: inout [UInt8]) {
+        out.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                out.append(UInt8(ascii: "\\"))
+                out.append(byte)
+            case 0x0A: out += "\\n".utf8
+            case 0x0D: out += "\\r".utf8
+            case 0x09: out += "\\t".utf8
+            case 0..<0x20, UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "&"):
+                out += "\\u00".utf8
+                out.append(hexDigits[Int(byte >> 4)])
+                out.append(hexDigits[Int(byte & 15)])
+            default: out.append(byte)
+            }
+        }
+        out.append(UInt8(ascii: "\""))
+    }
+
+    private static let hexDigits = Array("0123456789abcdef".utf8)
+}
+
+extension JSON: Equatable {
+    /// The same tokens in the same order.
+    package static func == (left: JSON, right: JSON) -> Bool { left.bytes == right.bytes }
+}
+
+/// A value parsed from a request may hold secrets, so its text is not for logs.
+extension JSON: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    package var description: String { "JSON(redacted)" }
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+// Not by `nil`: in an expression of type `JSON?` the literal would silently become a JSON null.
+extension JSON: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
+    ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+    package init(integerLiteral value: Int) { self = .integer(value) }
+    package init(arrayLiteral elements: JSON...) { self = .array(elements) }
+    package init(dictionaryLiteral elements: (String, JSON)...) {
+        self = .object(elements.map { Member($0.0, $0.1) })
+    }
+}

@@ -1,0 +1,245 @@
+/// A strict RFC 8259 parser over UTF-8 bytes. `JSON` is its face; see there for why it exists.
+struct JSONParser {
+    private let bytes: [UInt8]
+    private let allowsNaN: Bool
+    private var position = 0
+    private var depth = 0
+
+    init(bytes: [UInt8], allowsNaN: Bool) {
+        self.bytes = bytes
+        self.allowsNaN = allowsNaN
+    }
+
+    mutating func document() throws(JSON.SyntaxError) -> JSON {
+        skipBlanks()
+        let value = try value()
+        try end()
+        return value
+    }
+
+    mutating func memberRanges() throws(JSON.SyntaxError) -> JSON.MemberRanges? {
+        skipBlanks()
+        guard peek == UInt8(ascii: "{") else {
+            _ = try value()
+            try end()
+            return nil
+        }
+        var ranges = JSON.MemberRanges()
+        try members { (parser, name) throws(JSON.SyntaxError) in
+            let start = parser.position
+            _ = try parser.value()
+            ranges.members.append((name, start..<parser.position))
+        }
+        try end()
+        return ranges
+    }
+
+    private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+    private func failure(_ reason: String) -> JSON.SyntaxError { .init(offset: position, reason: reason) }
+
+    private mutating func end() throws(JSON.SyntaxError) {
+        skipBlanks()
+        guard position == bytes.count else { throw failure("text after the value") }
+    }
+
+    private mutating func skipBlanks() {
+        while let byte = peek, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
+    }
+
+    private mutating func value() throws(JSON.SyntaxError) -> JSON {
+        switch peek {
+        case UInt8(ascii: "{"):
+            var found: [JSON.Member] = []
+            var places: [[UInt8]: Int] = [:]
+            try members { (parser, name) throws(JSON.SyntaxError) in
+                let member = JSON.Member(name, try parser.value())
+                if let place = places.updateValue(found.count, forKey: Array(name.utf8)) {
+                    places[Array(name.utf8)] = place
+                    found[place] = member
+                } else {
+                    found.append(member)
+                }
+            }
+            return .object(found)
+        case UInt8(ascii: "["): return try array()
+        case UInt8(ascii: "\""): return .string(try string())
+        case UInt8(ascii: "t"): return try word("true", .bool(true))
+        case UInt8(ascii: "f"): return try word("false", .bool(false))
+        case UInt8(ascii: "n"): return try word("null", .null)
+        case UInt8(ascii: "N") where allowsNaN: return try word("NaN", .number("NaN"))
+        case UInt8(ascii: "I") where allowsNaN: return try word("Infinity", .number("Infinity"))
+        case UInt8(ascii: "-") where allowsNaN && bytes[position...].dropFirst().first == UInt8(ascii: "I"):
+            return try word("-Infinity", .number("-Infinity"))
+        case nil: throw failure("unexpected end of JSON input")
+        default: return try number()
+        }
+    }
+
+    private mutating func word(_ word: StaticString, _ value: JSON) throws(JSON.SyntaxError) -> JSON {
+        for index in 0..<word.utf8CodeUnitCount {
+            guard peek == word.utf8Start[index] else { throw failure("invalid literal") }
+            position += 1
+        }
+        return value
+    }
+
+    private mutating func nest() throws(JSON.SyntaxError) {
+        depth += 1
+        guard depth <= JSON.depthLimit else { throw failure("nested too deeply") }
+    }
+
+    private mutating func members(
+        _ body: (inout JSONParser, String) throws(JSON.SyntaxError) -> Void
+    ) throws(JSON.SyntaxError) {
+        try nest()
+        defer { depth -= 1 }
+        position += 1
+        skipBlanks()
+        if peek == UInt8(ascii: "}") {
+            position += 1
+            return
+        }
+        while true {
+            guard peek == UInt8(ascii: "\"") else { throw failure("expected a member name") }
+            let name = try string()
+            skipBlanks()
+            guard peek == UInt8(ascii: ":") else { throw failure("expected ':'") }
+            position += 1
+            skipBlanks()
+            try body(&self, name)
+            skipBlanks()
+            switch peek {
+            case UInt8(ascii: ","):
+                position += 1
+                skipBlanks()
+            case UInt8(ascii: "}"):
+                position += 1
+                return
+            default: throw failure("expected ',' or '}'")
+            }
+        }
+    }
+
+    private mutating func array() throws(JSON.SyntaxError) -> JSON {
+        try nest()
+        defer { depth -= 1 }
+        position += 1
+        skipBlanks()
+        var elements: [JSON] = []
+        if peek == UInt8(ascii: "]") {
+            position += 1
+            return .array([])
+        }
+        while true {
+            elements.append(try value())
+            skipBlanks()
+            switch peek {
+            case UInt8(ascii: ","):
+                position += 1
+                skipBlanks()
+            case UInt8(ascii: "]"):
+                position += 1
+                return .array(elements)
+            default: throw failure("expected ',' or ']'")
+            }
+        }
+    }
+
+    private mutating func digits() throws(JSON.SyntaxError) {
+        let start = position
+        while let byte = peek, byte >= 0x30, byte <= 0x39 { position += 1 }
+        guard position > start else { throw failure("invalid number") }
+    }
+
+    private mutating func number() throws(JSON.SyntaxError) -> JSON {
+        let start = position
+        if peek == UInt8(ascii: "-") { position += 1 }
+        guard let first = peek, first >= 0x30, first <= 0x39 else { throw failure("invalid value") }
+        if first == 0x30 { position += 1 } else { try digits() }
+        if peek == UInt8(ascii: ".") {
+            position += 1
+            try digits()
+        }
+        if peek == UInt8(ascii: "e") || peek == UInt8(ascii: "E") {
+            position += 1
+            if peek == UInt8(ascii: "+") || peek == UInt8(ascii: "-") { position += 1 }
+            try digits()
+        }
+        let text = String(decoding: bytes[start..<position], as: UTF8.self)
+        // What no double can hold is refused, as Go does; digits beyond a double's precision are kept.
+        guard Double(text)?.isFinite ?? false else { throw failure("number out of range") }
+        return .number(text)
+    }
+
+    /// A string with a lone surrogate escape (`\ud800`) gets U+FFFD in its place, as in Go; invalid UTF-8 is refused.
+    private mutating func string() throws(JSON.SyntaxError) -> String {
+        position += 1
+        let start = position
+        while let byte = peek, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+            guard byte >= 0x20 else { throw failure("control character in a string") }
+            position += 1
+        }
+        if peek == UInt8(ascii: "\"") {
+            defer { position += 1 }
+            return try utf8(bytes[start..<position])
+        }
+        var text = Array(bytes[start..<position])
+        while let byte = peek {
+            position += 1
+            switch byte {
+            case UInt8(ascii: "\""): return try utf8(text[...])
+            case UInt8(ascii: "\\"): try escape(into: &text)
+            case 0..<0x20: throw failure("control character in a string")
+            default: text.append(byte)
+            }
+        }
+        throw failure("unexpected end of JSON input")
+    }
+
+    private func utf8(_ slice: ArraySlice<UInt8>) throws(JSON.SyntaxError) -> String {
+        guard let text = String(validating: slice, as: UTF8.self) else { throw failure("invalid UTF-8 in a string") }
+        return text
+    }
+
+    private mutating func escape(into text: inout [UInt8]) throws(JSON.SyntaxError) {
+        guard let byte = peek else { throw failure("unexpected end of JSON input") }
+        position += 1
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
+        case UInt8(ascii: "b"): text.append(0x08)
+        case UInt8(ascii: "f"): text.append(0x0C)
+        case UInt8(ascii: "n"): text.append(0x0A)
+        case UInt8(ascii: "r"): text.append(0x0D)
+        case UInt8(ascii: "t"): text.append(0x09)
+        case UInt8(ascii: "u"):
+            var code = UInt32(try hex4())
+            if code & 0xFC00 == 0xD800, position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"),
+                bytes[position + 1] == UInt8(ascii: "u")
+            {
+                let back = position
+                position += 2
+                let low = UInt32(try hex4())
+                if low & 0xFC00 == 0xDC00 {
+                    code = 0x10000 + ((code & 0x3FF) << 10) + (low & 0x3FF)
+                } else {
+                    position = back
+                }
+            }
+            text += String(Character(Unicode.Scalar(code) ?? "\u{FFFD}")).utf8
+        default: throw failure("invalid escape in a string")
+        }
+    }
+
+    private mutating func hex4() throws(JSON.SyntaxError) -> UInt16 {
+        var value: UInt16 = 0
+        for _ in 0..<4 {
+            guard let byte = peek, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+                throw failure("invalid \\u escape")
+            }
+            value = value << 4 | UInt16(digit)
+            position += 1
+        }
+        return value
+    }
+}

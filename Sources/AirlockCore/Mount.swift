@@ -1,0 +1,36 @@
+/// A named prefix of the Vault surface: a secrets engine (`airflow/`) or a way to log in (`approle/`).
+package struct Mount: Sendable, Codable, Equatable {
+    package enum Engine: String, Sendable, Codable {
+        case kv, approle, token, system
+    }
+
+    /// Ends in `/`; below `auth/` for a way to log in, where it is written without that prefix.
+    package var path: String
+    package let engine: Engine
+    package let uuid: String
+    package let accessor: String
+    package var description: String
+    /// `version` = `1` or `2` for KV; `nil` where the engine has none.
+    package var options: [String: String]?
+    /// Seconds; 0 means the system's default.
+    package var defaultLeaseTTL = 0
+    package var maxLeaseTTL = 0
+    package var tokenType = "default-service"
+
+    /// What 0 stands for: 32 days (VAULT-PROTOCOL 4).
+    package static let systemLeaseTTL = 2_764_800
+
+    package init(path: String, engine: Engine, description: String, options: [String: String]?) {
+        self.path = path
+        self.engine = engine
+        self.description = description
+        self.options = options
+        uuid = RandomText.uuid()
+        let kind = engine == .approle || engine == .token ? "auth_\(engine.rawValue)" : engine.rawValue
+        accessor = "\(kind)_\(RandomText.uuid().prefix(8))"
+    }
+
+    package var kvVersion: Int { options?["version"] == "2" ? 2 : 1 }
+    package var effectiveDefaultTTL: Int { defaultLeaseTTL == 0 ? Mount.systemLeaseTTL : defaultLeaseTTL }
+    package var effectiveMaxTTL: Int { maxLeaseTTL == 0 ? Mount.systemLeaseTTL : maxLeaseTTL }
+}

@@ -1,0 +1,75 @@
+/// The merged rules of a token's policies, and the choice among them. Exactly one policy path counts for a request, the most
+/// specific; nothing is inherited from broader ones (VAULT-PROTOCOL 10.2;
+/// https://openbao.org/docs/concepts/policies/#priority-matching).
+///
+/// Paths are compared as bytes: Swift's `String` takes canonically equivalent texts for equal, a policy must not.
+package struct AccessControl: Sendable {
+    private let isRoot: Bool
+    private let exact: [[UInt8]: Capabilities]
+    private let patterns: [(pattern: PathPattern, capabilities: Capabilities)]
+
+    /// May do everything, also on mounts that do not exist.
+    package static let root = AccessControl(isRoot: true, rules: [])
+
+    package init(rules: [Policy.Rule]) { self.init(isRoot: false, rules: rules) }
+
+    private init(isRoot: Bool, rules: [Policy.Rule]) {
+        var merged: [[UInt8]: Capabilities] = [:]
+        for rule in rules {
+            // No capabilities at all means deny.
+            merged[Array(rule.path.utf8), default: []].formUnion(rule.capabilities.isEmpty ? .deny : rule.capabilities)
+        }
+        var exact: [[UInt8]: Capabilities] = [:]
+        var patterns: [(pattern: PathPattern, capabilities: Capabilities)] = []
+        for (path, capabilities) in merged {
+            if let pattern = PathPattern(path) {
+                patterns.append((pattern, capabilities))
+            } else {
+                exact[path] = capabilities
+            }
+        }
+        self.isRoot = isRoot
+        self.exact = exact
+        self.patterns = patterns.sorted { PathPattern.precedes($0.pattern, $1.pattern) }
+    }
+
+    private func pattern(for path: [UInt8]) -> Capabilities? {
+        patterns.first { $0.pattern.matches(path) }?.capabilities
+    }
+
+    private func rule(for path: [UInt8]) -> Capabilities? { exact[path] ?? pattern(for: path) }
+
+    /// For a list the path gets a trailing slash before matching, and is tried without it when nothing matches
+    /// (VAULT-PROTOCOL 10.4).
+    private func listRule(for path: [UInt8]) -> Capabilities? {
+        let bare = path.last == UInt8(ascii: "/") ? Array(path.dropLast()) : path
+        let folder = bare + [UInt8(ascii: "/")]
+        return exact[folder] ?? exact[bare] ?? pattern(for: folder) ?? pattern(for: bare)
+    }
+
+    /// Whether all of `wanted` is granted on the path (no leading slash, percent-decoded).
+    package func allows(_ wanted: Capabilities, on path: String) -> Bool {
+        if isRoot { return true }
+        let path = Array(path.utf8)
+        let rule = wanted.contains(.list) || wanted.contains(.scan) ? listRule(for: path) : rule(for: path)
+        guard let rule, !rule.isDenied else { return false }
+        return rule.contains(wanted)
+    }
+
+    /// What the capabilities endpoints answer.
+    package func names(on path: String) -> [String] {
+        if isRoot { return [Policy.root] }
+        let bare = path.utf8.first == UInt8(ascii: "/") ? Array(path.utf8.dropFirst()) : Array(path.utf8)
+        let rule = rule(for: bare) ?? (bare.last == UInt8(ascii: "/") ? listRule(for: bare) : nil)
+        guard let rule, !rule.isDenied else { return ["deny"] }
+        return rule.names
+    }
+
+    /// Whether anything at or below the mount (ends in `/`) is granted: then the `kv` commands' preflight may see it.
+    package func grantsAnything(below mount: String) -> Bool {
+        if isRoot { return true }
+        let mount = Array(mount.utf8)
+        let inExact = exact.contains { !$0.value.isDenied && ($0.key.starts(with: mount) || $0.key == mount.dropLast()) }
+        return inExact || patterns.contains { !$0.capabilities.isDenied && $0.pattern.reaches(below: mount) }
+    }
+}

@@ -1,0 +1,165 @@
+import Synchronization
+
+/// What every request asks first, in memory: the mounts, the ways to log in, and the parsed policies. A change is stored
+/// durably, then the memory is read anew under the lock, so that it never runs ahead of the store or falls behind it.
+package final class Registry: Sendable {
+    private struct State {
+        var mounts: [String: Mount] = [:]
+        var authMounts: [String: Mount] = [:]
+        var policies: [String: (policy: Policy, rules: [Policy.Rule])] = [:]
+        /// Merged rules by the sorted policy names of a token; emptied by each change.
+        var accessControls: [[String]: AccessControl] = [:]
+    }
+
+    private let storage: any Storage
+    private let state = Mutex(State())
+
+    /// Distinct policy combinations remembered at most; over it the memory starts anew.
+    private static let accessControlLimit = 1024
+
+    package init(storage: any Storage) throws {
+        self.storage = storage
+        try reload()
+    }
+
+    private func reload() throws {
+        try state.withLock { state in
+            state = try storage.read { reader in
+                var fresh = State()
+                for (name, mount) in try reader.values(Mount.self, .mount) { fresh.mounts[name] = mount }
+                for (name, mount) in try reader.values(Mount.self, .authMount) { fresh.authMounts[name] = mount }
+                for (name, policy) in try reader.values(Policy.self, .policy) {
+                    fresh.policies[name] = (policy, try policy.rules())
+                }
+                return fresh
+            }
+        }
+    }
+
+    // MARK: Secrets engines
+
+    package var mounts: [Mount] { state.withLock { Array($0.mounts.values) }.sorted { $0.path < $1.path } }
+
+    /// The mount a path lies in. Mounts never nest, so at most one matches.
+    package func mount(for path: String) -> Mount? {
+        let candidates = Registry.prefixes(of: path)
+        return state.withLock { state in
+            for candidate in candidates { if let mount = state.mounts[candidate] { return mount } }
+            return nil
+        }
+    }
+
+    package func mount(named path: String) -> Mount? { state.withLock { $0.mounts[path] } }
+
+    package func enable(_ mount: Mount) async throws {
+        try await storage.write { transaction in
+            let taken = try transaction.names(.mount, scope: "").first {
+                $0.hasPrefix(mount.path) || mount.path.hasPrefix($0)
+            }
+            guard taken == nil else { throw AirlockError.badRequest("path is already in use at \(taken ?? "")") }
+            try transaction.put(RecordKey(.mount, mount.path), value: mount)
+        }
+        try reload()
+    }
+
+    /// Drops the mount and everything in it; no error when there is none.
+    package func disable(_ path: String) async throws {
+        try await storage.write { transaction in
+            guard let mount = try transaction.value(Mount.self, RecordKey(.mount, path)) else { return }
+            for kind in [RecordKind.kvConfig, .kvMetadata, .kvVersion, .kvSecret] {
+                try transaction.deleteAll(kind, scope: mount.uuid)
+            }
+            try transaction.delete(RecordKey(.mount, path))
+        }
+        try reload()
+    }
+
+    package func tune(_ path: String, auth: Bool, _ change: @escaping @Sendable (inout Mount) throws -> Void) async throws {
+        let key = RecordKey(auth ? .authMount : .mount, path)
+        try await storage.write { transaction in
+            guard var mount = try transaction.value(Mount.self, key) else {
+                throw AirlockError.badRequest("cannot fetch sysview for path \"\(path)\"")
+            }
+            try change(&mount)
+            try transaction.put(key, value: mount)
+        }
+        try reload()
+    }
+
+    // MARK: Ways to log in
+
+    package var authMounts: [Mount] { state.withLock { Array($0.authMounts.values) }.sorted { $0.path < $1.path } }
+
+    /// - Parameter path: below `auth/`.
+    package func authMount(for path: String) -> Mount? {
+        let candidates = Registry.prefixes(of: path)
+        return state.withLock { state in
+            for candidate in candidates { if let mount = state.authMounts[candidate] { return mount } }
+            return nil
+        }
+    }
+
+    package func authMount(named path: String) -> Mount? { state.withLock { $0.authMounts[path] } }
+
+    package func enableAuth(_ mount: Mount) async throws {
+        try await storage.write { transaction in
+            let taken = try transaction.names(.authMount, scope: "").first {
+                $0.hasPrefix(mount.path) || mount.path.hasPrefix($0)
+            }
+            guard taken == nil else { throw AirlockError.badRequest("path is already in use at \(taken ?? "")") }
+            try transaction.put(RecordKey(.authMount, mount.path), value: mount)
+        }
+        try reload()
+    }
+
+    /// Drops the way to log in, its roles and every token issued through it.
+    package func disableAuth(_ path: String) async throws {
+        try await storage.write { transaction in
+            guard let mount = try transaction.value(Mount.self, RecordKey(.authMount, path)) else { return }
+            try AppRoles.dropAll(transaction, mount: mount)
+            try TokenRecords.deleteAll(transaction) { $0.issuedThrough == mount.uuid }
+            try transaction.delete(RecordKey(.authMount, path))
+        }
+        try reload()
+    }
+
+    /// `a/b/c` -> `a/`, `a/b/`, `a/b/c/`: the mounts that could hold the path.
+    private static func prefixes(of path: String) -> [String] {
+        var prefixes: [String] = []
+        for index in path.utf8.indices where path.utf8[index] == UInt8(ascii: "/") {
+            prefixes.append(String(path[...index]))
+        }
+        if path.utf8.last != UInt8(ascii: "/") { prefixes.append(path + "/") }
+        return prefixes
+    }
+
+    // MARK: Policies
+
+    package var policyNames: [String] { state.withLock { Array($0.policies.keys) }.sorted() + [Policy.root] }
+
+    package func policy(_ name: String) -> Policy? { state.withLock { $0.policies[name]?.policy } }
+
+    /// - Throws: `AirlockError` when the text is refused (`Policy.rules`).
+    package func write(_ policy: Policy) async throws {
+        _ = try policy.rules()
+        try await storage.write { try $0.put(RecordKey(.policy, policy.name), value: policy) }
+        try reload()
+    }
+
+    package func deletePolicy(_ name: String) async throws {
+        try await storage.write { try $0.delete(RecordKey(.policy, name)) }
+        try reload()
+    }
+
+    /// The rules a token with these policies has now: a token stores names, so an edited policy acts at once.
+    package func accessControl(_ names: [String]) -> AccessControl {
+        if names.contains(Policy.root) { return .root }
+        return state.withLock { state in
+            if let known = state.accessControls[names] { return known }
+            let made = AccessControl(rules: names.flatMap { state.policies[$0]?.rules ?? [] })
+            if state.accessControls.count >= Registry.accessControlLimit { state.accessControls = [:] }
+            state.accessControls[names] = made
+            return made
+        }
+    }
+}

@@ -1,0 +1,59 @@
+/// One setting of `airlock serve`, described once: the configuration file, the help, the README's table and the messages
+/// about unknown names all come from here.
+package struct Setting: Sendable {
+    /// The key in the configuration file.
+    package let key: String
+    /// How the same is said on the command line, if it can be.
+    package let flag: String?
+    /// How the same is said in the environment, if it can be.
+    package let variable: String?
+    package let fallback: String
+    package let help: String
+
+    package static let all: [Setting] = [
+        Setting(
+            key: "listen", flag: "--listen", variable: nil, fallback: "127.0.0.1:8100",
+            help: "Address and port to listen on; port 0 picks a free one."),
+        Setting(
+            key: "data_dir", flag: "--data-dir", variable: "STATE_DIRECTORY", fallback: "~/.local/state/airlock",
+            help: "Directory of the encrypted database, made on the first start, mode 0700."),
+        Setting(
+            key: "key_file", flag: "--key-file", variable: "AIRLOCK_KEY_FILE", fallback: "a file made in data_dir",
+            help: "File with the sealing key, 32 random bytes in base64; the systemd credential `airlock-key` is found too."),
+        Setting(
+            key: "backend_kwargs", flag: "--backend-kwargs", variable: nil, fallback: "{}",
+            help: "The JSON that Airflow gives its VaultBackend: mount_point, connections_path, variables_path and so on."),
+        Setting(
+            key: "max_request_size", flag: nil, variable: nil, fallback: "33554432",
+            help: "Bytes of a request body at most, 1024 to 1073741824; more is answered 413."),
+        Setting(
+            key: "insecure_http", flag: "--insecure-http", variable: nil, fallback: "false",
+            help: "Allow plain HTTP on an address that is not loopback. Tokens and secrets then cross the network in the clear."),
+        Setting(
+            key: "log_level", flag: nil, variable: "LOG_LEVEL", fallback: "info",
+            help: "trace, debug, info, notice, warning, error or critical. Secrets are in no level's output."),
+        Setting(
+            key: "root_token_file", flag: nil, variable: "AIRLOCK_ROOT_TOKEN_FILE", fallback: "root-token in data_dir",
+            help: "File with the root token to use from this start on; AIRLOCK_ROOT_TOKEN gives the token itself."),
+    ]
+
+    /// - Throws: `AirlockError` for a key that no setting has, with the nearest one that exists.
+    package static func check(_ key: String) throws {
+        let keys = all.map(\.key)
+        guard !keys.contains(key) else { return }
+        let suggestion = nearestName(to: key, among: keys).map { "did you mean \"\($0)\"?" }
+        throw AirlockError.badRequest(
+            "unknown setting \"\(key)\": \(suggestion ?? "known are " + keys.joined(separator: ", "))")
+    }
+
+    /// The table of the README.
+    package static var markdown: String {
+        var lines = ["| setting | flag | environment | default | meaning |", "|---|---|---|---|---|"]
+        for setting in all {
+            let flag = setting.flag.map { "`\($0)`" } ?? ""
+            let variable = setting.variable.map { "`\($0)`" } ?? ""
+            lines.append("| `\(setting.key)` | \(flag) | \(variable) | \(setting.fallback) | \(setting.help) |")
+        }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,92 @@
+import Foundation
+
+/// What the embedded store keeps, one kind a row group. The raw value is what an operator sees in the database.
+package enum RecordKind: String, Sendable, CaseIterable {
+    case mount, authMount = "auth_mount", policy
+    case kvConfig = "kv_config", kvMetadata = "kv_metadata", kvVersion = "kv_version", kvSecret = "kv_secret"
+    case token, tokenAccessor = "token_accessor", rootToken = "root_token"
+    case role, roleID = "role_id", secretID = "secret_id", secretIDAccessor = "secret_id_accessor"
+}
+
+/// The identity of one record. All of it is bound into the record's seal, so a row moved elsewhere does not open.
+package struct RecordKey: Sendable, Hashable {
+    package let kind: RecordKind
+    /// What the record belongs to: a mount's uuid, an AppRole. Empty for what belongs to the whole store.
+    package let scope: String
+    package let name: String
+    package let version: Int
+
+    package init(_ kind: RecordKind, scope: String = "", _ name: String, version: Int = 0) {
+        self.kind = kind
+        self.scope = scope
+        self.name = name
+        self.version = version
+    }
+}
+
+/// One consistent view of the embedded store. Every value that decides an answer lies inside a record's seal.
+package protocol StorageReader {
+    /// The record's opened bytes, `nil` when there is none.
+    /// - Throws: `AirlockError` with code `broken` when the record is there but does not open.
+    func record(_ key: RecordKey) throws -> [UInt8]?
+    /// Names in byte order.
+    func names(_ kind: RecordKind, scope: String) throws -> [String]
+    /// What lies directly in `folder` (empty, or ending in `/`): names without the folder's own path, subfolders with a
+    /// trailing `/`, in byte order. A name that is also a folder appears twice.
+    func children(_ kind: RecordKind, scope: String, folder: String) throws -> [String]
+}
+
+/// A view that also writes. All of it is committed, durably, before `Storage.write` returns, or none of it.
+package protocol StorageTransaction: StorageReader {
+    /// - Parameter expires: when the sweeper may drop the record; it never decides an answer.
+    func put(_ key: RecordKey, _ bytes: [UInt8], expires: Timestamp?) throws
+    func delete(_ key: RecordKey) throws
+    /// Deletes every version of every name in the scope.
+    func deleteAll(_ kind: RecordKind, scope: String) throws
+}
+
+/// The embedded store: sealed records with transactions.
+package protocol Storage: Sendable {
+    func read<T>(_ body: (any StorageReader) throws -> T) throws -> T
+    /// Runs after every earlier write and before every later one; returns once the change would survive a power cut.
+    func write<T: Sendable>(_ body: @escaping @Sendable (any StorageTransaction) throws -> T) async throws -> T
+    /// A keyed digest, in hex: what stands in the database for a token, an accessor or a secret id.
+    func digest(_ text: String) -> String
+    /// Adds a new sealing key; records written from now on use it, older ones stay readable.
+    func rotateKey() async throws
+    /// The number of the sealing key in use, counted from 1, and when it was made.
+    func keyStatus() throws -> (term: Int, installed: Timestamp)
+}
+
+extension StorageReader {
+    package func value<Value: Decodable>(_ type: Value.Type, _ key: RecordKey) throws -> Value? {
+        try record(key).map { try JSONDecoder().decode(type, from: Data($0)) }
+    }
+
+    package func values<Value: Decodable>(_ type: Value.Type, _ kind: RecordKind, scope: String = "") throws
+        -> [(name: String, value: Value)]
+    {
+        try names(kind, scope: scope).compactMap { name in
+            try value(type, RecordKey(kind, scope: scope, name)).map { (name, $0) }
+        }
+    }
+}
+
+extension StorageTransaction {
+    package func put(_ key: RecordKey, value: some Encodable, expires: Timestamp? = nil) throws {
+        try put(key, Array(JSONEncoder().encode(value)), expires: expires)
+    }
+}
+
+/// Random text for tokens, accessors and ids. The system generator is cryptographically secure
+/// (https://developer.apple.com/documentation/swift/systemrandomnumbergenerator).
+package enum RandomText {
+    private static let alphanumerics = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+
+    package static func alphanumeric(_ count: Int) -> String {
+        var generator = SystemRandomNumberGenerator()
+        return String((0..<count).map { _ in alphanumerics.randomElement(using: &generator)! })
+    }
+
+    package static func uuid() -> String { UUID().uuidString.lowercased() }
+}

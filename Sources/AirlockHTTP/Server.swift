@@ -1,0 +1,106 @@
+package import AirlockCore
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+package import Logging
+import NIOCore
+
+/// The HTTP server: both surfaces behind one listener.
+package struct Server: Sendable {
+    package struct Configuration: Sendable {
+        package var host: String
+        /// 0 picks a free one.
+        package var port: Int
+        /// Bytes of a request body at most.
+        package var bodyLimit = Server.defaultBodyLimit
+        package var typed = TypedSettings()
+
+        package init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
+    }
+
+    /// Vault's own `max_request_size`.
+    package static let defaultBodyLimit = 32 * 1024 * 1024
+
+    private let configuration: Configuration
+    private let services: Services
+    private let logger: Logger
+
+    package init(
+        configuration: Configuration, storage: any Storage, registry: Registry, now: @escaping Now, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.logger = logger
+        services = Services(storage: storage, registry: registry, now: now)
+    }
+
+    /// Serves until the surrounding service group shuts down gracefully; requests in flight are answered first.
+    /// - Parameter ready: called once with the port in use.
+    package func run(ready: @escaping @Sendable (Int) -> Void) async throws {
+        let bodyLimit = configuration.bodyLimit
+        let surfaces = Surfaces(
+            vault: VaultSurface(services: services, bodyLimit: bodyLimit),
+            typed: TypedSurface(services: services, settings: configuration.typed, bodyLimit: bodyLimit))
+        let application = Application(
+            responder: surfaces,
+            server: HTTPServerBuilder { responder in HTTPChannel(bodyLimit: bodyLimit, responder: responder) },
+            configuration: ApplicationConfiguration(address: .hostname(configuration.host, port: configuration.port)),
+            onServerRunning: { channel in ready(channel.localAddress?.port ?? configuration.port) },
+            logger: logger)
+        try await application.run()
+    }
+}
+
+/// Which surface a request is for. Whatever they throw becomes an answer here, and nowhere else.
+struct Surfaces: HTTPResponder {
+    let vault: VaultSurface
+    let typed: TypedSurface
+
+    func respond(to request: Request, context: ConnectionContext) async throws -> Response {
+        let path = request.head.path ?? "/"
+        do {
+            if path == "/v1" || path.hasPrefix("/v1/") {
+                return try await vault.respond(to: request, source: context.source)
+            }
+            if path.hasPrefix(TypedSurface.root) { return try await typed.respond(to: request, context: context) }
+            return VaultResponse.rendered(AirlockError.absent)
+        } catch let early as VaultResponse.Early {
+            return VaultResponse.rendered(early)
+        } catch {
+            return VaultResponse.rendered(try Surfaces.explained(error, logger: context.logger))
+        }
+    }
+
+    /// Any error as one fit for a client. What is broken here goes to the log with what to do about it; the log gets the
+    /// kind of an unforeseen error, not its text, which could quote a request.
+    static func explained(_ error: any Error, logger: Logger) throws -> AirlockError {
+        switch error {
+        case let error as AirlockError:
+            if error.code == .broken {
+                logger.error("\(error.message ?? "broken")", metadata: ["hint": "\(error.hint ?? "")"])
+            }
+            return error
+        case let error as JSON.SyntaxError:
+            return .badRequest("failed to decode JSON input: \(error.reason) at offset \(error.offset)")
+        case is CancellationError, is ChannelError, is IOError: throw error
+        default:
+            if Server.isParserError(error) { throw error }
+            logger.error("unforeseen error", metadata: ["kind": "\(type(of: error))"])
+            return AirlockError(.broken, "internal error")
+        }
+    }
+}
+
+/// One connection, as handlers see it.
+struct ConnectionContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    /// The client's address without its port.
+    let source: String?
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        self.source = source.channel.remoteAddress?.ipAddress
+    }
+}

@@ -1,0 +1,199 @@
+import AirlockCore
+import HTTPTypes
+
+/// The AppRole login below its auth mount (VAULT-PROTOCOL 8).
+enum AppRoleRoutes {
+    static let table: [Route] =
+        [
+            // A read too ends in the complaint about the missing role id, as on OpenBao.
+            Route("login", access: .open, [.write: login, .read: login]),
+            Route("role", [.list: list]),
+            Route("role/{name}", exists: exists, [.read: read, .write: write, .delete: delete]),
+            Route("role/{name}/role-id", [.read: readRoleID, .write: writeRoleID]),
+            Route("role/{name}/secret-id", [.write: makeSecretID(custom: false), .list: listSecretIDs]),
+            Route("role/{name}/custom-secret-id", [.write: makeSecretID(custom: true)]),
+            Route("role/{name}/secret-id/lookup", [.write: lookupSecretID]),
+            Route("role/{name}/secret-id/destroy", [.write: destroySecretID, .delete: destroySecretID]),
+            Route("role/{name}/secret-id-accessor/lookup", [.write: lookupAccessor]),
+            Route("role/{name}/secret-id-accessor/destroy", [.write: destroyAccessor, .delete: destroyAccessor]),
+        ] + AppRoleFields.all.map { field in
+            Route(
+                "role/{name}/\(field.path)",
+                [.read: readField(field), .write: writeField(field), .delete: resetField(field)])
+        }
+
+    private static func roles(_ call: Call) throws -> AppRoles {
+        guard let mount = call.mount else { throw AirlockError.unsupportedPath }
+        return AppRoles(storage: call.services.storage, mount: mount, now: call.services.now)
+    }
+
+    private static let login: Route.Handler = { call in
+        guard let roleID = try call.fields.string("role_id"), !roleID.isEmpty else {
+            throw AirlockError(.vaultServerError, "missing role_id")
+        }
+        let secretID = try call.fields.string("secret_id")
+        return try await roles(call).login(roleID: roleID, secretID: secretID, source: call.request.source).response
+    }
+
+    // MARK: Roles
+
+    private static func exists(_ call: Call) throws -> Bool { try roles(call).role(call["name"]) != nil }
+
+    private static let list: Route.Handler = { call in try .keys(try roles(call).names()) }
+
+    private static let read: Route.Handler = { call in
+        guard let role = try roles(call).role(call["name"]) else { throw AirlockError.absent }
+        return .data(AppRoleFields.members(role))
+    }
+
+    private static let write: Route.Handler = { call in
+        let fields = call.fields
+        guard !(try fields.flag("local_secret_ids") ?? false) else {
+            throw AirlockError.badRequest("local_secret_ids is not supported: there is one server, leave it out")
+        }
+        guard !(try fields.flag("token_strictly_bind_ip") ?? false) else {
+            throw AirlockError.badRequest("token_strictly_bind_ip is not supported: use token_bound_cidrs")
+        }
+        try await roles(call).update(call["name"]) { role in
+            if let id = try fields.string("role_id"), !id.isEmpty { role.roleID = id }
+            try AppRoleFields.apply(fields, to: &role)
+        }
+        return .noContent
+    }
+
+    private static let delete: Route.Handler = { call in
+        try await roles(call).delete(call["name"])
+        return .noContent
+    }
+
+    private static let readRoleID: Route.Handler = { call in
+        guard let role = try roles(call).role(call["name"]) else { throw AirlockError.absent }
+        return .data([.init("role_id", .string(role.roleID))])
+    }
+
+    private static let writeRoleID: Route.Handler = { call in
+        guard let id = try call.fields.string("role_id"), !id.isEmpty else {
+            throw AirlockError.badRequest("missing role_id")
+        }
+        try await roles(call).update(call["name"], creates: false) { $0.roleID = id }
+        return .noContent
+    }
+
+    // MARK: Single fields
+
+    private static func readField(_ field: AppRoleFields.Field) -> Route.Handler {
+        { call in
+            guard let role = try roles(call).role(call["name"]) else { throw AirlockError.absent }
+            return .data([.init(field.name, field.read(role))])
+        }
+    }
+
+    private static func writeField(_ field: AppRoleFields.Field) -> Route.Handler {
+        { call in
+            let fields = call.fields
+            guard fields[field.name] != nil else { throw AirlockError.badRequest("missing \(field.name)") }
+            try await roles(call).update(call["name"], creates: false) { try field.write(fields, &$0) }
+            return .noContent
+        }
+    }
+
+    private static func resetField(_ field: AppRoleFields.Field) -> Route.Handler {
+        { call in
+            try await roles(call).update(call["name"], creates: false) { field.reset(&$0) }
+            return .noContent
+        }
+    }
+
+    // MARK: Secret ids
+
+    private static func makeSecretID(custom: Bool) -> Route.Handler {
+        { call in
+            let fields = call.fields
+            var request = AppRoles.SecretIDRequest()
+            if custom {
+                guard let text = try fields.string("secret_id"), !text.isEmpty else {
+                    throw AirlockError.badRequest("missing secret_id")
+                }
+                request.chosenText = text
+            }
+            request.metadata = try metadata(fields)
+            request.cidrs = try fields.cidrs("cidr_list") ?? []
+            request.tokenCIDRs = try fields.cidrs("token_bound_cidrs") ?? []
+            request.ttl = try fields.seconds("ttl")
+            request.uses = try fields.integer("num_uses")
+            let (text, secret) = try await roles(call).makeSecretID(call["name"], request)
+            return .data([
+                .init("secret_id", .string(String(decoding: text.bytes, as: UTF8.self))),
+                .init("secret_id_accessor", .string(secret.accessor)),
+                .init("secret_id_num_uses", .integer(secret.usesLeft)), .init("secret_id_ttl", .integer(secret.ttl)),
+            ])
+        }
+    }
+
+    /// A JSON object, sent as a string.
+    private static func metadata(_ fields: Fields) throws -> [String: String] {
+        guard let text = try fields.string("metadata"), !text.isEmpty else { return [:] }
+        guard let json = try? JSON(parsing: text), json.members != nil else {
+            throw AirlockError.badRequest("failed to parse metadata: it must be a JSON object of strings, as a string")
+        }
+        return try Fields(.object([.init("metadata", json)])).map("metadata") ?? [:]
+    }
+
+    private static let listSecretIDs: Route.Handler = { call in
+        guard try roles(call).role(call["name"]) != nil else {
+            throw AirlockError(.notFound, "role \"\(call["name"])\" does not exist")
+        }
+        return try .keys(try roles(call).secretIDAccessors(call["name"]))
+    }
+
+    private static let lookupSecretID: Route.Handler = { call in
+        guard let text = try call.fields.string("secret_id"), !text.isEmpty else {
+            throw AirlockError.badRequest("missing secret_id")
+        }
+        guard let secret = try roles(call).secretID(call["name"], text: text) else { return .noContent }
+        return .data(members(secret))
+    }
+
+    private static let destroySecretID: Route.Handler = { call in
+        guard let text = try call.fields.string("secret_id"), !text.isEmpty else {
+            throw AirlockError.badRequest("missing secret_id")
+        }
+        _ = try await roles(call).destroySecretID(call["name"], text: text)
+        return .noContent
+    }
+
+    private static let lookupAccessor: Route.Handler = { call in
+        let accessor = try call.fields.string("secret_id_accessor") ?? ""
+        guard !accessor.isEmpty else { throw AirlockError.badRequest("missing secret_id_accessor") }
+        guard let secret = try roles(call).secretID(call["name"], accessor: accessor) else {
+            let text = "failed to find accessor entry for secret_id_accessor: \"\(accessor)\""
+            return .data([.init("error", .string(text))], status: .notFound)
+        }
+        return .data(members(secret))
+    }
+
+    private static let destroyAccessor: Route.Handler = { call in
+        let accessor = try call.fields.string("secret_id_accessor") ?? ""
+        guard !accessor.isEmpty else { throw AirlockError.badRequest("missing secret_id_accessor") }
+        guard try await roles(call).destroySecretID(call["name"], accessor: accessor) else {
+            throw AirlockError(
+                .vaultServerError,
+                AirlockError.multi("failed to find accessor entry for secret_id_accessor: \"\(accessor)\""))
+        }
+        return .noContent
+    }
+
+    private static func members(_ secret: SecretID) -> [JSON.Member] {
+        [
+            .init("cidr_list", .strings(secret.cidrs.map(\.text))),
+            .init("creation_time", .string(secret.created.rfc3339)),
+            // Go's zero time stands for never.
+            .init("expiration_time", .string(secret.expires?.rfc3339 ?? "0001-01-01T00:00:00Z")),
+            .init("last_updated_time", .string(secret.updated.rfc3339)),
+            .init("metadata", .object(secret.metadata.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) })),
+            .init("secret_id_accessor", .string(secret.accessor)),
+            .init("secret_id_num_uses", .integer(secret.usesLeft)), .init("secret_id_ttl", .integer(secret.ttl)),
+            .init("token_bound_cidrs", .strings(secret.tokenCIDRs.map(\.text))),
+        ]
+    }
+}

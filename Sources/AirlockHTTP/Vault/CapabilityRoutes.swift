@@ -1,0 +1,39 @@
+import AirlockCore
+
+/// `sys/capabilities`, `-self` and `-accessor` (VAULT-PROTOCOL 10.5).
+enum CapabilityRoutes {
+    static let table: [Route] = [
+        Route("capabilities", [.write: ofToken]),
+        Route("capabilities-self", [.write: ofSelf]),
+        Route("capabilities-accessor", [.write: ofAccessor]),
+    ]
+
+    private static let ofSelf: Route.Handler = { call in
+        try answer(call, access: try call.requirePrincipal().access)
+    }
+
+    private static let ofToken: Route.Handler = { call in
+        guard let found = try call.services.tokens.lookup(text: try call.fields.string("token") ?? "") else {
+            throw AirlockError.badRequest(AirlockError.multi("invalid token"))
+        }
+        return try answer(call, access: call.services.registry.accessControl(found.token.policies))
+    }
+
+    private static let ofAccessor: Route.Handler = { call in
+        guard let found = try call.services.tokens.lookup(accessor: try call.fields.string("accessor") ?? "") else {
+            throw AirlockError.badRequest(AirlockError.multi("invalid accessor"))
+        }
+        return try answer(call, access: call.services.registry.accessControl(found.token.policies))
+    }
+
+    private static func answer(_ call: Call, access: AccessControl) throws -> VaultResponse {
+        let paths = try call.fields.list("paths") ?? call.fields.list("path") ?? []
+        guard !paths.isEmpty else { throw AirlockError.badRequest("paths must be supplied") }
+        var members: [JSON.Member] = []
+        for path in paths where !members.contains(where: { $0.name == path }) {
+            members.append(.init(path, .strings(access.names(on: path))))
+        }
+        if paths.count == 1, let only = members.first { members.append(.init("capabilities", only.value)) }
+        return .data(members, repeatsData: true)
+    }
+}

@@ -1,0 +1,83 @@
+import AirlockCore
+
+/// Everything a handler may use.
+struct Services: Sendable {
+    let storage: any Storage
+    let registry: Registry
+    let tokens: Tokens
+    let now: Now
+
+    init(storage: any Storage, registry: Registry, now: @escaping Now) {
+        self.storage = storage
+        self.registry = registry
+        self.now = now
+        tokens = Tokens(storage: storage, now: now)
+    }
+}
+
+/// Who asks, once authenticated.
+struct Principal: Sendable {
+    let found: Tokens.Found
+    let access: AccessControl
+
+    var token: Token { found.token }
+}
+
+/// One request on its way to a handler.
+struct Call: Sendable {
+    let request: VaultRequest
+    let services: Services
+    /// `nil` on open routes when no good token was sent.
+    let principal: Principal?
+    /// The engine the path lies in; for `sys/` and `auth/token/` there is none.
+    let mount: Mount?
+    /// What the route's `{names}` stand for.
+    var captures: [String: String] = [:]
+
+    var fields: Fields { Fields(request.fields) }
+
+    /// - Throws: `AirlockError.invalidToken` on an open route without one.
+    func requirePrincipal() throws -> Principal {
+        guard let principal else { throw AirlockError.invalidToken }
+        return principal
+    }
+
+    subscript(capture: String) -> String { captures[capture] ?? "" }
+}
+
+/// One line of an engine's table: a path below the engine, who may come, and what each operation does.
+struct Route: Sendable {
+    typealias Handler = @Sendable (Call) async throws -> VaultResponse
+
+    enum Guard: Sendable {
+        /// No token needed, no policy asked.
+        case open
+        /// A good token whose policies allow the operation on the path.
+        case policy
+        /// The same, and `sudo` besides, for writes and deletes; reads need no more than the policy.
+        case sudoToChange
+        /// The same, and `sudo` besides, for every operation.
+        case sudo
+        /// A good token; the handler itself decides what it may see.
+        case token
+    }
+
+    let access: Guard
+    let operations: [VaultRequest.Operation: Handler]
+    /// Whether the thing exists: then a write needs `update`, otherwise `create`. Without it a write always needs `update`.
+    let exists: (@Sendable (Call) throws -> Bool)?
+    private let template: PathTemplate
+
+    /// - Parameter pattern: `role/{name}/secret-id`, `data/{path*}`; literals match exactly.
+    init(
+        _ pattern: String, access: Guard = .policy, exists: (@Sendable (Call) throws -> Bool)? = nil,
+        _ operations: [VaultRequest.Operation: Handler]
+    ) {
+        self.access = access
+        self.operations = operations
+        self.exists = exists
+        template = PathTemplate(pattern)
+    }
+
+    func match(_ path: String) -> [String: String]? { template.match(path) }
+}

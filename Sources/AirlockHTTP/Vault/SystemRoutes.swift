@@ -1,0 +1,59 @@
+import AirlockCore
+import HTTPTypes
+
+/// `sys/`: the state of the server, and the tables of mounts, logins, policies and capabilities.
+enum SystemRoutes {
+    static let table: [Route] =
+        [
+            Route("health", access: .open, [.read: health, .head: health]),
+            Route("seal-status", access: .open, [.read: sealStatus]),
+            Route("leader", access: .open, [.read: { _ in bare(["ha_enabled": false]) }]),
+            Route("init", access: .open, [.read: { _ in bare(["initialized": true]) }]),
+            Route("key-status", [.read: keyStatus]),
+            Route("rotate", access: .sudo, [.write: rotate]),
+        ] + MountRoutes.table + PolicyRoutes.table + CapabilityRoutes.table
+
+    /// The protocol version whose behaviour this surface has; clients switch features on by it.
+    static let protocolVersion = "2.7.2"
+
+    private static func bare(_ json: JSON) -> VaultResponse { VaultResponse(status: .ok, body: .bare(json)) }
+
+    private static let health: Route.Handler = { call in
+        // The codes a client may choose for states that this server is never in are checked and then unused.
+        for name in ["standbycode", "sealedcode", "uninitcode"] where call.request.query[name].map({ Int($0) == nil }) ?? false {
+            throw AirlockError(.badRequest, nil)
+        }
+        var status = HTTPResponse.Status.ok
+        if let text = call.request.query["activecode"] {
+            guard let code = Int(text), (200..<600).contains(code) else { throw AirlockError(.badRequest, nil) }
+            status = HTTPResponse.Status(code: code)
+        }
+        return VaultResponse(
+            status: status,
+            body: .bare([
+                "initialized": true, "sealed": false, "standby": false, "replication_performance_mode": "disabled",
+                "replication_dr_mode": "disabled", "server_time_utc": .integer(call.services.now().seconds),
+                "version": .string(protocolVersion), "cluster_name": "airlock", "cluster_id": "",
+            ]))
+    }
+
+    private static let sealStatus: Route.Handler = { _ in
+        bare([
+            "type": "shamir", "initialized": true, "sealed": false, "t": 1, "n": 1, "progress": 0, "nonce": "",
+            "recovery_seal": false, "version": .string(protocolVersion), "migration": false, "cluster_name": "airlock",
+            "cluster_id": "", "storage_type": "sqlite",
+        ])
+    }
+
+    private static let keyStatus: Route.Handler = { call in
+        let status = try call.services.storage.keyStatus()
+        return .data(
+            [.init("install_time", .string(status.installed.rfc3339)), .init("term", .integer(status.term))],
+            repeatsData: true)
+    }
+
+    private static let rotate: Route.Handler = { call in
+        try await call.services.storage.rotateKey()
+        return .noContent
+    }
+}

@@ -1,0 +1,204 @@
+import AirlockCore
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// What a request asks, in Vault's words: an operation on a path.
+struct VaultRequest: Sendable {
+    enum Operation: String, Sendable {
+        case read, list, write, patch, delete, scan, head, unknown
+    }
+
+    let operation: Operation
+    /// Below `/v1/`, percent-decoded, without a leading slash; a list's trailing slash is kept.
+    let path: String
+    /// Query fields; each name once.
+    let query: [String: String]
+    let token: SecretPayload?
+    /// The client's address.
+    let source: String?
+    /// The body as it came; empty when there is none or it is not to be read as JSON.
+    let body: [UInt8]
+    /// Where the body's top-level members lie in it.
+    let memberRanges: JSON.MemberRanges
+    let fields: JSON
+
+    /// - Throws: `AirlockError`, or a `VaultResponse.Early` for the few answers that are not Vault's error envelope.
+    init(_ request: Request, source: String?, bodyLimit: Int) async throws {
+        let headers = request.headers
+        let target = request.head.path ?? "/"
+        let split = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let rawPath = String(split[0])
+        let rawQuery = split.count == 2 ? String(split[1]) : ""
+        if let clean = VaultRequest.cleaned(rawPath) {
+            throw VaultResponse.Early.redirect(to: clean + (rawQuery.isEmpty ? "" : "?" + rawQuery))
+        }
+        path = try VaultRequest.decoded(rawPath)
+        query = try VaultRequest.query(rawQuery)
+        operation = try VaultRequest.operation(request.method, query: query)
+        token = VaultRequest.token(headers)
+        self.source = source
+        try VaultRequest.checkHeaders(headers)
+
+        let isWrite = operation == .write || operation == .patch
+        if operation == .patch { try VaultRequest.checkPatchType(headers[.contentType]) }
+        let collected = isWrite ? try await VaultRequest.collect(request, limit: bodyLimit) : []
+        // A form is not read as JSON, but what opens like an object is one, whatever its type says.
+        let isForm = headers[.contentType]?.hasPrefix("application/x-www-form-urlencoded") ?? false
+        body = isForm && collected.first != UInt8(ascii: "{") ? [] : collected
+        (fields, memberRanges) = try VaultRequest.parse(body)
+    }
+
+    /// The value of a top-level member exactly as it was sent.
+    func verbatim(_ member: String) -> [UInt8]? { memberRanges[member].map { Array(body[$0]) } }
+
+    private static func collect(_ request: Request, limit: Int) async throws -> [UInt8] {
+        let tooLarge = AirlockError(.tooLarge, "http: request body too large")
+        if let length = request.headers[.contentLength].flatMap(Int.init), length > limit { throw tooLarge }
+        do {
+            return Array(try await request.body.collect(upTo: limit).readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw tooLarge
+        }
+    }
+
+    private static func parse(_ body: [UInt8]) throws -> (JSON, JSON.MemberRanges) {
+        guard body.contains(where: { $0 > 0x20 }) else { return (.object([]), .none) }
+        do {
+            if let ranges = try JSON.memberRanges(of: body) { return (try JSON(parsing: body), ranges) }
+            let value = try JSON(parsing: body)
+            if value.isNull { return (.object([]), .none) }
+            throw AirlockError.badRequest(
+                "failed to decode JSON input: json: cannot unmarshal \(value.goKind) into Go value of type map[string]interface {}"
+            )
+        } catch let error as JSON.SyntaxError {
+            throw AirlockError.badRequest("failed to decode JSON input: \(error.reason) at offset \(error.offset)")
+        }
+    }
+
+    // MARK: Path and query
+
+    /// The path without empty and relative parts, when it has any: the client is sent there. `nil` when it is clean.
+    private static func cleaned(_ path: String) -> String? {
+        let parts = path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+            .map { String(Substring($0)) }
+        let isClean = !parts.dropLast().contains("") && !parts.contains(".") && !parts.contains("..")
+        if isClean { return nil }
+        var kept: [String] = []
+        for part in parts {
+            if part == ".." { _ = kept.popLast() } else if part != "." && !part.isEmpty { kept.append(part) }
+        }
+        return "/" + kept.joined(separator: "/") + (parts.last == "" && !kept.isEmpty ? "/" : "")
+    }
+
+    private static func decoded(_ path: String) throws -> String {
+        guard let text = PercentEncoding.decode(path.dropFirst("/v1/".count)),
+            !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+        else { throw VaultResponse.Early.empty(status: .badRequest) }
+        guard !text.utf8.split(separator: UInt8(ascii: "/")).contains(where: { $0.elementsEqual("..".utf8) }) else {
+            throw AirlockError.badRequest("relative paths not supported")
+        }
+        return text
+    }
+
+    private static func query(_ text: String) throws -> [String: String] {
+        guard let fields = PercentEncoding.query(text) else { throw AirlockError(.badRequest, nil) }
+        var query: [String: String] = [:]
+        for field in fields where query.updateValue(field.value, forKey: field.name) != nil {
+            throw AirlockError.badRequest("the query names \"\(field.name)\" more than once")
+        }
+        return query
+    }
+
+    private static func operation(_ method: HTTPRequest.Method, query: [String: String]) throws -> Operation {
+        switch method.rawValue {
+        case "GET":
+            if try flag(query["list"]) { return .list }
+            return try flag(query["scan"]) ? .scan : .read
+        case "LIST": return .list
+        case "SCAN": return .scan
+        case "POST", "PUT": return .write
+        case "PATCH": return .patch
+        case "DELETE": return .delete
+        case "HEAD": return .head
+        default: return .unknown
+        }
+    }
+
+    /// Go's `strconv.ParseBool`.
+    private static func flag(_ text: String?) throws -> Bool {
+        switch text {
+        case nil, "", "0", "f", "F", "false", "FALSE", "False": return false
+        case "1", "t", "T", "true", "TRUE", "True": return true
+        default: throw AirlockError(.badRequest, nil)
+        }
+    }
+
+    // MARK: Headers
+
+    private static let vaultToken = HTTPField.Name("X-Vault-Token")!
+    private static let vaultNamespace = HTTPField.Name("X-Vault-Namespace")!
+    private static let vaultWrapTTL = HTTPField.Name("X-Vault-Wrap-TTL")!
+
+    /// `X-Vault-Token` wins over `Authorization: Bearer`, whose scheme is case-sensitive (VAULT-PROTOCOL 1.1).
+    static func token(_ headers: HTTPFields) -> SecretPayload? {
+        if let text = headers[vaultToken]?.trimmingBlanks, !text.isEmpty { return SecretPayload(Array(text.utf8)) }
+        guard let authorization = headers[.authorization], authorization.hasPrefix("Bearer ") else { return nil }
+        let text = String(authorization.dropFirst("Bearer ".count)).trimmingBlanks
+        return text.isEmpty ? nil : SecretPayload(Array(text.utf8))
+    }
+
+    private static func checkHeaders(_ headers: HTTPFields) throws {
+        let namespace = headers[vaultNamespace]?.trimmingBlanks.split(separator: "/").joined(separator: "/") ?? ""
+        guard namespace.isEmpty || namespace == "root" else { throw AirlockError(.notFound, "namespace not found") }
+        // Answering unwrapped what was asked for wrapped would hand out a secret in the clear.
+        if let ttl = headers[vaultWrapTTL], ttl != "0", !ttl.isEmpty {
+            throw AirlockError.badRequest("response wrapping is not supported: send the request without X-Vault-Wrap-TTL")
+        }
+    }
+
+    private static func checkPatchType(_ type: String?) throws {
+        guard let type else { throw AirlockError.badRequest("mime: no media type") }
+        let bare = type.split(separator: ";").first.map { String($0).trimmingBlanks } ?? ""
+        guard bare == "application/merge-patch+json" else {
+            throw AirlockError(
+                .unsupportedMedia, "PATCH requires Content-Type of application/merge-patch+json, provided \(bare)")
+        }
+    }
+}
+
+extension String {
+    /// Without blanks and tabs at either end.
+    var trimmingBlanks: String {
+        var rest = self[...]
+        while let first = rest.first, first == " " || first == "\t" { rest.removeFirst() }
+        while let last = rest.last, last == " " || last == "\t" { rest.removeLast() }
+        return String(rest)
+    }
+}
+
+extension JSON {
+    /// What Go's decoder calls this kind of value in its errors.
+    var goKind: String {
+        switch self {
+        case .null: "nil"
+        case .bool: "bool"
+        case .number: "number"
+        case .string: "string"
+        case .array: "array"
+        case .object, .verbatim: "object"
+        }
+    }
+
+    /// What Vault's field conversion calls this kind of value in its errors.
+    var goType: String {
+        switch self {
+        case .null: "nil"
+        case .bool: "bool"
+        case .number: "json.Number"
+        case .string: "string"
+        case .array: "[]interface {}"
+        case .object, .verbatim: "map[string]interface {}"
+        }
+    }
+}

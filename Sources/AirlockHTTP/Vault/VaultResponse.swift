@@ -1,0 +1,131 @@
+import AirlockCore
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// An answer of the Vault surface (VAULT-PROTOCOL 1.1-1.3).
+struct VaultResponse: Sendable {
+    enum Body: Sendable {
+        case none
+        /// The standard envelope around what a call returns.
+        case envelope(Envelope)
+        /// A body without the envelope: health, seal status.
+        case bare(JSON)
+    }
+
+    struct Envelope: Sendable {
+        var data: JSON = .null
+        var auth: JSON = .null
+        var warnings: [String] = []
+        var leaseDuration = 0
+        /// Repeat the members of `data` at the top level, as several `sys/` reads do for older clients.
+        var repeatsData = false
+    }
+
+    /// An answer given before a request is understood.
+    enum Early: Error {
+        case redirect(to: String)
+        case empty(status: HTTPResponse.Status)
+    }
+
+    let status: HTTPResponse.Status
+    var body: Body
+
+    static let noContent = VaultResponse(status: .noContent, body: .none)
+
+    static func empty(_ status: HTTPResponse.Status) -> VaultResponse { VaultResponse(status: status, body: .none) }
+
+    static func data(
+        _ members: [JSON.Member], status: HTTPResponse.Status = .ok, repeatsData: Bool = false, leaseDuration: Int = 0,
+        warnings: [String] = []
+    ) -> VaultResponse {
+        let data = JSON.object(members.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) })
+        return VaultResponse(
+            status: status,
+            body: .envelope(
+                Envelope(data: data, warnings: warnings, leaseDuration: leaseDuration, repeatsData: repeatsData)))
+    }
+
+    static func json(_ data: JSON, leaseDuration: Int = 0) -> VaultResponse {
+        VaultResponse(status: .ok, body: .envelope(Envelope(data: data, leaseDuration: leaseDuration)))
+    }
+
+    static func auth(_ auth: JSON, warnings: [String]) -> VaultResponse {
+        VaultResponse(status: .ok, body: .envelope(Envelope(auth: auth, warnings: warnings)))
+    }
+
+    /// A call that would answer 204 but has something to say.
+    static func warning(_ text: String, status: HTTPResponse.Status = .ok) -> VaultResponse {
+        VaultResponse(status: status, body: .envelope(Envelope(warnings: [text])))
+    }
+
+    /// Keys as a list answers them; an empty one is a 404.
+    static func keys(_ keys: [String]) throws -> VaultResponse {
+        guard !keys.isEmpty else { throw AirlockError.absent }
+        return .data([.init("keys", .strings(keys))])
+    }
+
+    // MARK: Rendering
+
+    private static let strictTransport = HTTPField.Name("Strict-Transport-Security")!
+
+    static let headers: HTTPFields = [
+        .cacheControl: "no-store",
+        .contentType: "application/json",
+        strictTransport: "max-age=31536000; includeSubDomains",
+    ]
+
+    func rendered() -> Response {
+        var bytes: [UInt8] = []
+        switch body {
+        case .none: return Response(status: status, headers: VaultResponse.headers)
+        case .bare(let json): json.write(to: &bytes)
+        case .envelope(let envelope): envelope.json.write(to: &bytes)
+        }
+        bytes.append(0x0A)
+        return Response(status: status, headers: VaultResponse.headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    static func rendered(_ error: AirlockError) -> Response {
+        VaultResponse(status: error.vaultStatus, body: .bare(["errors": .strings(error.message.map { [$0] } ?? [])]))
+            .rendered()
+    }
+
+    static func rendered(_ early: Early) -> Response {
+        switch early {
+        case .empty(let status): return VaultResponse.empty(status).rendered()
+        case .redirect(let location):
+            var response = VaultResponse.empty(.temporaryRedirect).rendered()
+            response.headers[.location] = location
+            return response
+        }
+    }
+}
+
+extension VaultResponse.Envelope {
+    var json: JSON {
+        var members: [JSON.Member] = []
+        if repeatsData { members += data.members ?? [] }
+        members += [
+            .init("request_id", .string(RandomText.uuid())), .init("lease_id", ""), .init("renewable", false),
+            .init("lease_duration", .integer(leaseDuration)), .init("data", data), .init("wrap_info", .null),
+            .init("warnings", warnings.isEmpty ? .null : .strings(warnings)), .init("auth", auth),
+        ]
+        return .object(members)
+    }
+}
+
+extension AirlockError {
+    /// The Vault surface's status.
+    var vaultStatus: HTTPResponse.Status {
+        switch code {
+        case .badRequest, .conflict: .badRequest
+        case .invalidToken, .permissionDenied: .forbidden
+        case .notFound: .notFound
+        case .notAllowed: .methodNotAllowed
+        case .tooLarge: .contentTooLarge
+        case .unsupportedMedia: .unsupportedMediaType
+        case .vaultServerError, .broken: .internalServerError
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import AirlockCore
+import HTTPTypes
+import Hummingbird
+
+/// The Vault surface: from a request below `/v1/` to its answer. The order of the checks is Vault's: the body is read, the
+/// token recognised, the path found, the policy asked, and only then anything is looked up.
+struct VaultSurface: Sendable {
+    let services: Services
+    let bodyLimit: Int
+
+    /// The engine a path lies in, and the path below it.
+    private struct Target {
+        let engine: Engine
+        let mount: Mount?
+        let path: String
+    }
+
+    func respond(to request: Request, source: String?) async throws -> Response {
+        let parsed = try await VaultRequest(request, source: source, bodyLimit: bodyLimit)
+        guard parsed.operation != .unknown else { throw AirlockError(.notAllowed, nil) }
+        return try await answer(parsed).rendered()
+    }
+
+    private func answer(_ request: VaultRequest) async throws -> VaultResponse {
+        let target = target(of: request.path)
+        let route = target.flatMap { $0.engine.route(for: $0.path) }
+        let isOpen = route?.route.access == .open
+        var call = Call(
+            request: request, services: services,
+            principal: try await principal(request, isOptional: isOpen), mount: target?.mount)
+        call.captures = route?.captures ?? [:]
+        if let route, !isOpen { try authorize(call, route.route) }
+        if route == nil { try authorizeUnrouted(call) }
+        guard let target else { throw noHandler(request.path) }
+        guard let route = route?.route else { return try target.engine.unrouted(call) }
+        guard let handler = route.operations[request.operation] else {
+            if request.operation == .head { return .empty(.methodNotAllowed) }
+            throw isOpen ? AirlockError(.notAllowed, "unsupported operation") : AirlockError.unsupportedOperation
+        }
+        return try await handler(call)
+    }
+
+    /// An open route takes a bad token for none (VAULT-PROTOCOL 8.3).
+    private func principal(_ request: VaultRequest, isOptional: Bool) async throws -> Principal? {
+        guard let token = request.token else {
+            if isOptional { return nil }
+            throw AirlockError.invalidToken
+        }
+        do {
+            return try await services.principal(token, source: request.source)
+        } catch let error as AirlockError where isOptional && error.code == .invalidToken {
+            return nil
+        }
+    }
+
+    private func target(of path: String) -> Target? {
+        func below(_ prefix: String) -> String { String(Substring(path.utf8.dropFirst(prefix.utf8.count))) }
+        if path == "sys" || path.hasPrefix("sys/") { return Target(engine: .system, mount: nil, path: below("sys/")) }
+        if path.hasPrefix("auth/") {
+            let rest = below("auth/")
+            if rest.hasPrefix("token/") { return Target(engine: .token, mount: nil, path: below("auth/token/")) }
+            guard let mount = services.registry.authMount(for: rest) else { return nil }
+            return Target(engine: Engine(mount), mount: mount, path: below("auth/" + mount.path))
+        }
+        guard let mount = services.registry.mount(for: path) else { return nil }
+        return Target(engine: Engine(mount), mount: mount, path: below(mount.path))
+    }
+
+    private func authorize(_ call: Call, _ route: Route) throws {
+        guard route.access != .token else { return }
+        let access = try call.requirePrincipal().access
+        let operation = call.request.operation
+        var wanted = VaultSurface.capability(operation)
+        if operation == .write, let exists = route.exists { wanted = try exists(call) ? .update : .create }
+        let changes = operation != .read && operation != .list
+        if route.access == .sudo || (route.access == .sudoToChange && changes) { wanted.insert(.sudo) }
+        guard access.allows(wanted, on: call.request.path) else { throw AirlockError.permissionDenied }
+    }
+
+    private func authorizeUnrouted(_ call: Call) throws {
+        let access = try call.requirePrincipal().access
+        guard access.allows(VaultSurface.capability(call.request.operation), on: call.request.path) else {
+            throw AirlockError.permissionDenied
+        }
+    }
+
+    private func noHandler(_ path: String) -> AirlockError {
+        AirlockError(.notFound, "no handler for route \"\(path)\". route entry not found.")
+    }
+
+    static func capability(_ operation: VaultRequest.Operation) -> Capabilities {
+        switch operation {
+        case .read, .head, .unknown: .read
+        case .list: .list
+        case .write: .update
+        case .patch: .patch
+        case .delete: .delete
+        case .scan: .scan
+        }
+    }
+}
+
+extension Services {
+    func principal(_ token: SecretPayload, source: String?) async throws -> Principal {
+        let text = String(decoding: token.bytes, as: UTF8.self)
+        let found = try await tokens.authenticate(text, source: source)
+        return Principal(found: found, access: registry.accessControl(found.token.policies))
+    }
+}
+
+/// The tables, by what kind of engine a path lies in. A new kind is one case here.
+enum Engine: Sendable {
+    case system, token, approle, kvPlain, kvVersioned
+
+    init(_ mount: Mount) {
+        switch mount.engine {
+        case .system: self = .system
+        case .token: self = .token
+        case .approle: self = .approle
+        case .kv: self = mount.kvVersion == 2 ? .kvVersioned : .kvPlain
+        }
+    }
+
+    private var table: [Route] {
+        switch self {
+        case .system: SystemRoutes.table
+        case .token: TokenRoutes.table
+        case .approle: AppRoleRoutes.table
+        case .kvPlain: KVPlainRoutes.table
+        case .kvVersioned: KVVersionedRoutes.table
+        }
+    }
+
+    /// The first line of the engine's table that matches the path below the engine.
+    func route(for path: String) -> (route: Route, captures: [String: String])? {
+        for route in table { if let captures = route.match(path) { return (route, captures) } }
+        return nil
+    }
+
+    /// The answer for a path the table does not know.
+    func unrouted(_ call: Call) throws -> VaultResponse {
+        guard self == .kvVersioned else { throw AirlockError.unsupportedPath }
+        return KVVersionedRoutes.unrouted(call)
+    }
+}

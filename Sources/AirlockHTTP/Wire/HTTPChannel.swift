@@ -1,0 +1,48 @@
+import HTTPTypes
+package import HummingbirdCore
+package import Logging
+package import NIOCore
+import NIOHTTP1
+package import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+
+/// One client connection: our request decoder, NIO's response encoder, Hummingbird's request loop.
+package struct HTTPChannel: ServerChildChannel, HTTPChannelHandler {
+    package typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+
+    package let responder: HTTPChannelHandler.Responder
+    private let bodyLimit: Int
+
+    /// A connection with no request on it is closed after this long.
+    private static let idleTimeout = Duration.seconds(120)
+
+    /// How much of a body over the limit is still read, so that the client gets its 413 instead of a broken connection.
+    private static let drained = 64 * 1024 * 1024
+
+    package init(bodyLimit: Int, responder: @escaping HTTPChannelHandler.Responder) {
+        self.bodyLimit = bodyLimit
+        self.responder = { request, writer, channel in
+            if request.headers[.expect]?.lowercased() == "100-continue" {
+                try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+            }
+            try await responder(request, writer, channel)
+        }
+    }
+
+    package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        channel.eventLoop.makeCompletedFuture {
+            let limits = RequestDecoder.Limits(body: bodyLimit + HTTPChannel.drained)
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(HTTPResponseEncoder())
+            try pipeline.addHandler(ByteToMessageHandler(RequestDecoder(limits: limits)))
+            try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+            try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: HTTPChannel.idleTimeout, logger: logger))
+            return try NIOAsyncChannel(
+                wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+        }
+    }
+
+    package func handle(value: Value, logger: Logger) async {
+        await handleHTTP(asyncChannel: value, logger: logger)
+    }
+}

@@ -1,0 +1,44 @@
+/// A path with places to fill: `role/{name}/secret-id`, `data/{path*}`. Literals match exactly, `{name}` one segment,
+/// `{path*}` everything that is left, slashes included.
+struct PathTemplate: Sendable {
+    private enum Segment: Sendable {
+        case literal(String)
+        case capture(String)
+        case rest(String)
+    }
+
+    private let segments: [Segment]
+
+    init(_ pattern: String) {
+        segments = pattern.split(separator: "/").map { part in
+            guard part.hasPrefix("{") else { return .literal(String(part)) }
+            let name = part.dropFirst().dropLast()
+            return name.hasSuffix("*") ? .rest(String(name.dropLast())) : .capture(String(name))
+        }
+    }
+
+    /// What stands in the places when the path matches. One trailing slash is not looked at, but for a closing `{rest*}`.
+    func match(_ path: String) -> [String: String]? {
+        var captures: [String: String] = [:]
+        var parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+            .map { String(Substring($0)) }
+        if parts.last == "" && !endsInRest { parts.removeLast() }
+        for (index, segment) in segments.enumerated() {
+            switch segment {
+            case .rest(let name):
+                let following = segments.count - index - 1
+                guard parts.count > index + following else { return nil }
+                captures[name] = parts[index..<(parts.count - following)].joined(separator: "/")
+                parts.replaceSubrange(index..<(parts.count - following), with: [""])
+            case .literal(let text):
+                guard index < parts.count, parts[index] == text else { return nil }
+            case .capture(let name):
+                guard index < parts.count, !parts[index].isEmpty else { return nil }
+                captures[name] = parts[index]
+            }
+        }
+        return parts.count == segments.count ? captures : nil
+    }
+
+    private var endsInRest: Bool { if case .rest? = segments.last { true } else { false } }
+}

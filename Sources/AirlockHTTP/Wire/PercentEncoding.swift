@@ -1,0 +1,38 @@
+/// Percent-encoding in paths and queries (https://www.rfc-editor.org/rfc/rfc3986#section-2.1).
+enum PercentEncoding {
+    /// The decoded text; `nil` for a broken escape or for bytes that are no UTF-8. `+` stays a plus in a path.
+    static func decode(_ text: some StringProtocol, plusIsBlank: Bool = false) -> String? {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.utf8.count)
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "%"):
+                guard let high = rest.popFirst().flatMap(hexValue), let low = rest.popFirst().flatMap(hexValue) else {
+                    return nil
+                }
+                bytes.append(high << 4 | low)
+            case UInt8(ascii: "+") where plusIsBlank: bytes.append(0x20)
+            default: bytes.append(byte)
+            }
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    private static func hexValue(_ byte: UInt8) -> UInt8? {
+        Character(Unicode.Scalar(byte)).hexDigitValue.flatMap { $0 < 16 ? UInt8($0) : nil }
+    }
+
+    /// A query's fields in their order; `nil` when one does not decode.
+    static func query(_ text: some StringProtocol) -> [(name: String, value: String)]? {
+        var fields: [(name: String, value: String)] = []
+        for part in text.split(separator: "&") {
+            let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = decode(pair[0], plusIsBlank: true),
+                let value = pair.count == 2 ? decode(pair[1], plusIsBlank: true) : ""
+            else { return nil }
+            fields.append((name, value))
+        }
+        return fields
+    }
+}

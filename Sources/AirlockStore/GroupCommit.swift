@@ -1,0 +1,90 @@
+import Dispatch
+import GRDB
+import Synchronization
+
+/// One writer, and one disk flush for all the writes that wait: those queued while a commit is on its way to the disk go
+/// into the next one together. Each still fails or succeeds alone (a savepoint each), and none is answered before the
+/// commit that holds it is durable.
+final class GroupCommit: Sendable {
+    private struct Job: Sendable {
+        /// Runs inside the open transaction.
+        let run: @Sendable (Database) -> Void
+        /// Called once the transaction has ended, with the error that undid it, if one did.
+        let finish: @Sendable ((any Error)?) -> Void
+    }
+
+    private struct State {
+        var waiting: [Job] = []
+        var isRunning = false
+    }
+
+    private let database: DatabasePool
+    private let queue = DispatchQueue(label: "airlock.store.writer")
+    private let state = Mutex(State())
+
+    init(_ database: DatabasePool) { self.database = database }
+
+    func write<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        try await withCheckedThrowingContinuation { continuation in
+            let outcome = Outcome<T>()
+            enqueue(
+                Job(
+                    run: { database in outcome.result.withLock { $0 = GroupCommit.inSavepoint(database, body) } },
+                    finish: { error in
+                        let result = outcome.result.withLock { $0 }
+                        if let error, case .success? = result {
+                            continuation.resume(throwing: error)
+                        } else {
+                            continuation.resume(with: result ?? .failure(error ?? CancellationError()))
+                        }
+                    }))
+        }
+    }
+
+    private final class Outcome<T: Sendable>: Sendable {
+        let result = Mutex<Result<T, any Error>?>(nil)
+    }
+
+    private static func inSavepoint<T>(_ database: Database, _ body: (Database) throws -> T) -> Result<T, any Error> {
+        Result {
+            var value: T?
+            try database.inSavepoint {
+                value = try body(database)
+                return .commit
+            }
+            return value!
+        }
+    }
+
+    private func enqueue(_ job: Job) {
+        let mustStart = state.withLock { state in
+            state.waiting.append(job)
+            defer { state.isRunning = true }
+            return !state.isRunning
+        }
+        if mustStart { queue.async { self.drain() } }
+    }
+
+    private func drain() {
+        while true {
+            let jobs = state.withLock { state in
+                defer { state.waiting = [] }
+                if state.waiting.isEmpty { state.isRunning = false }
+                return state.waiting
+            }
+            guard !jobs.isEmpty else { return }
+            var failure: (any Error)?
+            do {
+                try database.writeWithoutTransaction { database in
+                    try database.inTransaction(.immediate) {
+                        for job in jobs { job.run(database) }
+                        return .commit
+                    }
+                }
+            } catch {
+                failure = error
+            }
+            for job in jobs { job.finish(failure) }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import AirlockCore
+import Crypto
+import Foundation
+
+/// Seals and opens records with AES-256-GCM, and digests tokens with HMAC-SHA256. Data keys are made here, kept in the
+/// database sealed with the operator's key, and never leave this type.
+struct Sealer: Sendable {
+    /// A data key as it lies in the database.
+    struct SealedKey {
+        let term: Int
+        let sealed: Data
+        let installed: Timestamp
+    }
+
+    /// The term of the key that digests tokens.
+    static let digestTerm = 0
+
+    private let dataKeys: [Int: SymmetricKey]
+    private let digestKey: SymmetricKey
+    let currentTerm: Int
+    let installed: Timestamp
+
+    /// - Throws: `AirlockError` when the operator's key does not open the data keys.
+    init(opening keys: [SealedKey], with operatorKey: OperatorKey) throws {
+        var opened: [Int: SymmetricKey] = [:]
+        for key in keys {
+            do {
+                let box = try AES.GCM.SealedBox(combined: key.sealed)
+                let bytes = try AES.GCM.open(box, using: operatorKey.key, authenticating: Sealer.binding(term: key.term))
+                opened[key.term] = SymmetricKey(data: bytes)
+            } catch {
+                throw AirlockError(
+                    .broken, "the sealing key does not open this database",
+                    hint: """
+                        \(operatorKey.origin) is not the key this data directory was made with, or the database is \
+                        damaged: give the right key (--key-file), or restore the directory from a backup
+                        """)
+            }
+        }
+        guard let digestKey = opened.removeValue(forKey: Sealer.digestTerm), let newest = opened.keys.max() else {
+            throw AirlockError(
+                .broken, "the database holds no sealing keys",
+                hint: "its first start was cut short or it is damaged: restore the data directory from a backup")
+        }
+        dataKeys = opened
+        self.digestKey = digestKey
+        currentTerm = newest
+        installed = keys.first { $0.term == newest }?.installed ?? Timestamp(nanoseconds: 0)
+    }
+
+    /// A new random data key, sealed with the operator's key.
+    static func makeKey(term: Int, with operatorKey: OperatorKey, now: Timestamp) throws -> SealedKey {
+        let key = SymmetricKey(size: .bits256)
+        let sealed = try key.withUnsafeBytes { bytes in
+            try AES.GCM.seal(Data(bytes), using: operatorKey.key, authenticating: binding(term: term))
+        }
+        return SealedKey(term: term, sealed: sealed.combined!, installed: now)
+    }
+
+    func seal(_ bytes: [UInt8], for key: RecordKey) throws -> Data {
+        let box = try AES.GCM.seal(
+            bytes, using: dataKeys[currentTerm]!, authenticating: Sealer.binding(key, term: currentTerm))
+        return box.combined!
+    }
+
+    /// - Throws: `AirlockError` when the record was damaged, moved or sealed with another key.
+    func open(_ sealed: Data, term: Int, for key: RecordKey) throws -> [UInt8] {
+        guard let dataKey = dataKeys[term], let box = try? AES.GCM.SealedBox(combined: sealed),
+            let bytes = try? AES.GCM.open(box, using: dataKey, authenticating: Sealer.binding(key, term: term))
+        else {
+            throw AirlockError(
+                .broken, "a stored record does not open",
+                hint: """
+                    the \(key.kind.rawValue) record "\(key.name)" is damaged or was altered outside Airlock: write it \
+                    anew, or restore the data directory from a backup
+                    """)
+        }
+        return Array(bytes)
+    }
+
+    func digest(_ text: String) -> String {
+        HMAC<SHA256>.authenticationCode(for: Data(text.utf8), using: digestKey)
+            .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    /// What a record's seal is bound to. Every part is preceded by its length, so that no two keys give the same bytes.
+    private static func binding(_ key: RecordKey, term: Int) -> Data {
+        var data = Data("airlock record 1".utf8)
+        for part in [key.kind.rawValue, key.scope, key.name] {
+            withUnsafeBytes(of: UInt64(part.utf8.count).bigEndian) { data.append(contentsOf: $0) }
+            data.append(contentsOf: part.utf8)
+        }
+        for number in [key.version, term] {
+            withUnsafeBytes(of: Int64(number).bigEndian) { data.append(contentsOf: $0) }
+        }
+        return data
+    }
+
+    private static func binding(term: Int) -> Data { Data("airlock sealing key 1 term \(term)".utf8) }
+}

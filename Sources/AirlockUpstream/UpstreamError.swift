@@ -1,0 +1,58 @@
+/// Why an upstream gave no usable answer. The message is for the operator: it says what to look at, and never holds a
+/// header, a body or a credential.
+package struct UpstreamError: Error, Sendable, Equatable {
+    package enum Kind: String, Sendable, CaseIterable {
+        /// The request itself cannot be sent (address, header, local file).
+        case invalid
+        /// The host name has no address.
+        case unresolved
+        /// Nothing listens there, or the way there is closed.
+        case refused
+        case timeout
+        case tls
+        case proxy
+        /// The connection broke before the answer was complete.
+        case broken
+        case tooLarge
+        /// The answer is not what this protocol says: HTML, half a JSON, a shape that Vault does not have.
+        case malformed
+        /// Sent elsewhere; redirects are not followed, for they could take the token along.
+        case redirect
+        /// The credential itself is not accepted, or the login failed.
+        case unauthenticated
+        /// The credential is good but may not do this.
+        case denied
+        /// The path is not served there: no such mount.
+        case noSuchMount
+        /// Check-and-set: the secret has changed since it was read.
+        case conflict
+        /// Sealed, not initialised, standby or overloaded.
+        case unavailable
+        /// Refused as wrong for another reason.
+        case rejected
+        /// Airlock cannot do this yet.
+        case unsupported
+    }
+
+    package let kind: Kind
+    package let message: String
+
+    package init(_ kind: Kind, _ message: String) {
+        self.kind = kind
+        self.message = message
+    }
+
+    /// Another request would most likely fail the same way, whatever it asks for.
+    package var isOutage: Bool {
+        switch kind {
+        case .unresolved, .refused, .timeout, .tls, .proxy, .unavailable, .unauthenticated: true
+        case .invalid, .broken, .tooLarge, .malformed, .redirect, .denied, .noSuchMount, .conflict, .rejected,
+            .unsupported:
+            false
+        }
+    }
+}
+
+extension UpstreamError: CustomStringConvertible {
+    package var description: String { message }
+}

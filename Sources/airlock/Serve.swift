@@ -1,0 +1,124 @@
+import AirlockCore
+import AirlockHTTP
+import AirlockStore
+import ArgumentParser
+import Foundation
+import Logging
+import NIOCore
+import ServiceLifecycle
+import UnixSignals
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve connections and variables from the embedded encrypted store.",
+        discussion: """
+            Prints `airlock ready on http://HOST:PORT` once it answers. Stops on SIGTERM or SIGINT after the requests in \
+            flight. On a first start the data directory gets the database, a key file and a root token, unless the token \
+            comes from AIRLOCK_ROOT_TOKEN or AIRLOCK_ROOT_TOKEN_FILE.
+            """)
+
+    @Option(help: "Configuration file, JSON; `airlock settings` lists what may stand in it.")
+    var config: String?
+
+    @Option(help: "The JSON object that Airflow gives its VaultBackend (AIRFLOW__SECRETS__BACKEND_KWARGS).")
+    var backendKwargs: String?
+
+    @Option(help: ArgumentHelp("Address to listen on (default: 127.0.0.1:8100).", valueName: "host:port"))
+    var listen: String?
+
+    @Option(help: "Directory of the encrypted database.")
+    var dataDir: String?
+
+    @Option(help: "File with the sealing key, 32 random bytes in base64.")
+    var keyFile: String?
+
+    @Flag(help: "Allow plain HTTP on an address that is not loopback.")
+    var insecureHttp = false
+
+    func run() async throws {
+        do {
+            try await serve(ServeSettings(self, environment: ProcessInfo.processInfo.environment))
+        } catch let error as AirlockError {
+            let hint = error.hint.map { ": \($0)" } ?? ""
+            FileHandle.standardError.write(Data("airlock: \(error.message ?? "failed")\(hint)\n".utf8))
+            // Usage errors are 2, everything else that keeps a server from starting is 1.
+            throw ExitCode(error.code == .badRequest ? 2 : 1)
+        }
+    }
+
+    private func serve(_ settings: ServeSettings) async throws {
+        LoggingSystem.bootstrap { label in StreamLogHandler.standardError(label: label) }
+        var logger = Logger(label: "airlock")
+        logger.logLevel = settings.logLevel
+        let now: Now = { Timestamp.now() }
+
+        let directory = try DataDirectory(settings.dataDirectory)
+        let key = try OperatorKey.find(
+            path: settings.keyFile, environment: ProcessInfo.processInfo.environment, directory: directory,
+            isFirstStart: !directory.hasFile(SQLiteStorage.fileName))
+        if key.liesBesideData {
+            logger.warning(
+                "the sealing key lies beside the data: whoever copies \(directory.root) can read every secret; keep it elsewhere with --key-file"
+            )
+        }
+        let storage = try SQLiteStorage(directory: directory, key: key, now: now)
+        let registry = try Registry(storage: storage)
+        try await FirstStart(storage: storage, registry: registry, directory: directory, now: now)
+            .prepare(settings, logger: logger)
+        if settings.insecureHTTP { logger.warning("plain HTTP on \(settings.host): tokens and secrets cross the network in the clear") }
+
+        var configuration = Server.Configuration(host: settings.host, port: settings.port)
+        configuration.bodyLimit = settings.bodyLimit
+        configuration.typed = settings.typed
+        let server = Server(
+            configuration: configuration, storage: storage, registry: registry, now: now, logger: logger)
+        let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(service: Serving(server: server, host: host)), .init(service: Sweeper(storage: storage, logger: logger)),
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        do {
+            try await group.run()
+        } catch let error as IOError {
+            throw AirlockError(
+                .broken, "cannot listen on \(settings.host):\(settings.port): \(String(cString: strerror(error.errnoCode)))",
+                hint: "choose another address with --listen")
+        }
+        try storage.close()
+    }
+}
+
+/// The listener as a service.
+private struct Serving: Service {
+    let server: Server
+    let host: String
+
+    func run() async throws {
+        try await server.run { port in
+            // Written whole and at once: scripts wait for this line through a pipe.
+            FileHandle.standardOutput.write(Data("airlock ready on http://\(host):\(port)\n".utf8))
+        }
+    }
+}
+
+/// Drops expired tokens and secret ids from the database once a minute. Nothing depends on it: an expired token is refused
+/// whether or not it is still there.
+private struct Sweeper: Service {
+    let storage: SQLiteStorage
+    let logger: Logger
+
+    func run() async throws {
+        try? await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do {
+                    while try await storage.sweep() > 0 {}
+                } catch {
+                    logger.error("expired records could not be dropped; trying again in a minute")
+                }
+                try await Task.sleep(for: .seconds(60))
+            }
+        }
+    }
+}

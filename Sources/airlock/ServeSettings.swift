@@ -1,0 +1,161 @@
+import AirlockCore
+import AirlockHTTP
+import Foundation
+import Logging
+
+/// What `airlock serve` runs with: the configuration file, then flags over it, then defaults.
+struct ServeSettings {
+    var host = "127.0.0.1"
+    var port = 8100
+    var dataDirectory: String
+    var keyFile: String?
+    var kwargs = BackendKwargs()
+    var bodyLimit = Server.defaultBodyLimit
+    var insecureHTTP = false
+    var logLevel = Logger.Level.info
+    var rootToken: SecretText?
+
+    /// - Throws: `AirlockError` that names the setting and what it must be; values of secrets are not in it.
+    init(_ flags: Serve, environment: [String: String]) throws {
+        dataDirectory = ServeSettings.defaultDirectory(environment)
+        var listen: String?
+        var rootTokenFile: String?
+        if let file = flags.config {
+            for member in try ServeSettings.members(ofFile: file) {
+                try Setting.check(member.name)
+                let value = ConfiguredValue(name: member.name, json: member.value)
+                switch member.name {
+                case "listen": listen = try value.text()
+                case "data_dir": dataDirectory = try value.text()
+                case "key_file": keyFile = try value.text()
+                case "backend_kwargs": kwargs = try ServeSettings.kwargs { () throws(BackendKwargs.Fault) in
+                    try BackendKwargs(member.value)
+                }
+                case "max_request_size": bodyLimit = try value.integer(1024...1_073_741_824)
+                case "insecure_http": insecureHTTP = try value.flag()
+                case "log_level": logLevel = try ServeSettings.level(try value.text())
+                case "root_token_file": rootTokenFile = try value.text()
+                default: preconditionFailure("a setting without a reader: \(member.name)")
+                }
+            }
+        }
+        if let level = environment["LOG_LEVEL"], !level.isEmpty { logLevel = try ServeSettings.level(level) }
+        if let given = flags.listen ?? listen { (host, port) = try ServeSettings.address(given) }
+        if let given = flags.dataDir { dataDirectory = given }
+        if let given = flags.keyFile { keyFile = given }
+        if let given = flags.backendKwargs {
+            kwargs = try ServeSettings.kwargs { () throws(BackendKwargs.Fault) in try BackendKwargs(parsing: given) }
+        }
+        insecureHTTP = insecureHTTP || flags.insecureHttp
+        rootToken = try ServeSettings.rootToken(environment, file: rootTokenFile)
+        try checkListener()
+        guard kwargs.url == nil else {
+            throw AirlockError.badRequest(
+                "--backend-kwargs: url: an upstream vault is not supported yet; leave url out to serve from the embedded store")
+        }
+    }
+
+    private static func defaultDirectory(_ environment: [String: String]) -> String {
+        if let directory = environment["STATE_DIRECTORY"], !directory.isEmpty { return directory }
+        let state = environment["XDG_STATE_HOME"].flatMap { $0.isEmpty ? nil : $0 }
+        return (state ?? "\(environment["HOME"] ?? "").local/state".replacing("//", with: "/")) + "/airlock"
+    }
+
+    private static func members(ofFile file: String) throws -> [JSON.Member] {
+        guard let data = FileManager.default.contents(atPath: file) else {
+            throw AirlockError.badRequest("the configuration file \(file) cannot be read")
+        }
+        let json: JSON
+        do {
+            json = try JSON(parsing: data)
+        } catch {
+            throw AirlockError.badRequest("\(file): \(error.reason) at offset \(error.offset)")
+        }
+        guard let members = json.members else { throw AirlockError.badRequest("\(file): it must be a JSON object") }
+        return members
+    }
+
+    private static func kwargs(_ make: () throws(BackendKwargs.Fault) -> BackendKwargs) throws -> BackendKwargs {
+        do {
+            return try make()
+        } catch {
+            let place = ["--backend-kwargs", error.key, error.reason].compactMap(\.self).joined(separator: ": ")
+            throw AirlockError.badRequest(place)
+        }
+    }
+
+    private static func level(_ text: String) throws -> Logger.Level {
+        guard let level = Logger.Level(rawValue: text.lowercased()) else {
+            throw AirlockError.badRequest("log_level must be one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return level
+    }
+
+    /// `HOST:PORT`, an IPv6 host in brackets.
+    private static func address(_ text: String) throws -> (String, Int) {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65535).contains(port), colon > text.startIndex
+        else { throw AirlockError.badRequest("--listen must be HOST:PORT, such as 127.0.0.1:8100") }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        return (String(host), port)
+    }
+
+    private static func rootToken(_ environment: [String: String], file: String?) throws -> SecretText? {
+        var token = environment["AIRLOCK_ROOT_TOKEN"].flatMap { $0.isEmpty ? nil : $0 }
+        if token == nil, let file = environment["AIRLOCK_ROOT_TOKEN_FILE"] ?? file {
+            guard let data = FileManager.default.contents(atPath: file) else {
+                throw AirlockError.badRequest("the root token file \(file) cannot be read")
+            }
+            token = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        guard let token else { return nil }
+        guard !token.isEmpty, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw AirlockError.badRequest("the root token must be printable ASCII without blanks")
+        }
+        return SecretText(token)
+    }
+
+    /// Plain HTTP leaves the machine only when it is said aloud.
+    private func checkListener() throws {
+        let isLoopback = host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        guard isLoopback || insecureHTTP else {
+            throw AirlockError.badRequest(
+                """
+                refusing to listen on \(host) without TLS: every token and secret would cross the network in the clear. \
+                Listen on 127.0.0.1 behind something that ends TLS, or say --insecure-http
+                """)
+        }
+    }
+
+    var typed: TypedSettings {
+        var typed = TypedSettings()
+        typed.mountPoint = kwargs.mountPoint
+        typed.connectionsPaths = kwargs.connectionsPaths
+        typed.variablesPaths = kwargs.variablesPaths
+        return typed
+    }
+}
+
+/// One value of the configuration file.
+private struct ConfiguredValue {
+    let name: String
+    let json: JSON
+
+    func text() throws -> String {
+        guard let text = json.text, !text.isEmpty else { throw AirlockError.badRequest("\(name) must be a string") }
+        return text
+    }
+
+    func flag() throws -> Bool {
+        guard let flag = json.boolean else { throw AirlockError.badRequest("\(name) must be true or false") }
+        return flag
+    }
+
+    func integer(_ range: ClosedRange<Int>) throws -> Int {
+        guard case .number(let digits) = json, let number = Int(digits), range.contains(number) else {
+            throw AirlockError.badRequest("\(name) must be an integer from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+}

@@ -1,0 +1,114 @@
+import AirlockCore
+import AirlockUpstream
+import ArgumentParser
+import Foundation
+
+struct ConnImport: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "conn-import",
+        abstract: "Imports Airflow connections and variables into Airlock, OpenBao or Vault.",
+        discussion: """
+            Reads AIRFLOW_CONN_<ID> and AIRFLOW_VAR_<KEY> lines; in a file with neither, each ID=uri line is a \
+            connection. Everything is checked before the first write, and each write is read back and compared.
+
+            The address and the token come from the options, then from --backend-kwargs, then from AIRLOCK_ADDR and \
+            AIRLOCK_TOKEN, then from VAULT_ADDR and VAULT_TOKEN. Prefer the environment for the token: other users of \
+            the machine can see a command's options.
+
+            Exit codes: 0 all done, 1 something was rejected or failed, 2 wrong usage.
+            """)
+
+    @Argument(help: "Files to import: .env files, or - for such text on standard input.")
+    var files: [String]
+
+    @Option(help: "Address of the server, such as http://127.0.0.1:8100.")
+    var url: String?
+
+    @Option(help: "Token for the server. Better: AIRLOCK_TOKEN in the environment.")
+    var token: String?
+
+    @Option(help: "The JSON of AIRFLOW__SECRETS__BACKEND_KWARGS: server, login, mount and paths as Airflow has them.")
+    var backendKwargs: String?
+
+    @Option(help: "The KV mount to write to, instead of the one in --backend-kwargs (\"secret\" if neither says).")
+    var mountPoint: String?
+
+    @Option(help: "Namespace on the server.")
+    var namespace: String?
+
+    @Option(name: .customLong("cacert"), help: "PEM file of the CA that signed the server's certificate.")
+    var caCertificate: String?
+
+    @Flag(help: "Do not check the server's certificate.")
+    var tlsSkipVerify = false
+
+    @Flag(help: "Show what would be done, without values, and write nothing.")
+    var dryRun = false
+
+    @Flag(help: "Import the good lines although others are rejected. The exit code is 1 all the same.")
+    var skipRejected = false
+
+    enum Exit {
+        static let done: Int32 = 0
+        static let failed: Int32 = 1
+        static let usage: Int32 = 2
+    }
+
+    /// The command line makes no sense; nothing has been done.
+    struct UsageError: Error { let message: String }
+
+    func start() async -> Int32 {
+        do {
+            let settings = try ImportSettings(self, environment: ProcessInfo.processInfo.environment)
+            let kinds = try files.map { try (name: $0, kind: SourceFile.kind(of: $0)) }
+            let plan = ImportPlan(try kinds.map { try SourceFile.read($0.name, as: $0.kind) })
+            for item in plan.items { _ = try settings.layout.path(of: item.target) }
+            return await ImportRun(plan: plan, settings: settings, options: self).run()
+        } catch let error as UsageError {
+            Console.complain("conn-import: \(error.message)")
+            return Exit.usage
+        } catch let fault as BackendKwargs.Fault {
+            Console.complain("conn-import: \(fault)")
+            return Exit.usage
+        } catch let error as SourceFile.Unreadable {
+            Console.complain("\(error.name): \(error.reason)")
+            return Exit.failed
+        } catch {
+            Console.complain("conn-import: \(type(of: error))")
+            return Exit.failed
+        }
+    }
+}
+
+@main
+enum Program {
+    static func main() async {
+        // `conn-import ... | head` must not end an import half-way.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            guard let command = try ConnImport.parseAsRoot() as? ConnImport else {
+                // `--help` and its like come as commands of ArgumentParser's own.
+                return ConnImport.main()
+            }
+            exit(await command.start())
+        } catch {
+            let text = ConnImport.fullMessage(for: error)
+            if ConnImport.exitCode(for: error).isSuccess {
+                print(text)
+                exit(ConnImport.Exit.done)
+            }
+            Console.complain(withoutValues(text))
+            exit(ConnImport.Exit.usage)
+        }
+    }
+
+    /// ArgumentParser quotes what it does not understand, and that may be a token in the wrong place.
+    private static func withoutValues(_ text: String) -> String {
+        var text = text
+        for argument in CommandLine.arguments.dropFirst() {
+            let value = argument.hasPrefix("-") ? argument.drop { $0 != "=" }.dropFirst() : argument[...]
+            if !value.isEmpty { text = text.replacing("'\(value)'", with: "(value not shown)") }
+        }
+        return text
+    }
+}

@@ -74,7 +74,9 @@ package final class Registry: Sendable {
         try reload()
     }
 
-    package func tune(_ path: String, auth: Bool, _ change: @escaping @Sendable (inout Mount) throws -> Void) async throws {
+    package func tune(_ path: String, auth: Bool, _ change: @escaping @Sendable (inout Mount) throws -> Void)
+        async throws
+    {
         let key = RecordKey(auth ? .authMount : .mount, path)
         try await storage.write { transaction in
             guard var mount = try transaction.value(Mount.self, key) else {

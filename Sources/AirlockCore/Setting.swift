@@ -19,16 +19,22 @@ package struct Setting: Sendable {
             help: "Directory of the encrypted database, made on the first start, mode 0700."),
         Setting(
             key: "key_file", flag: "--key-file", variable: "AIRLOCK_KEY_FILE", fallback: "a file made in data_dir",
-            help: "File with the sealing key, 32 random bytes in base64; the systemd credential `airlock-key` is found too."),
+            help:
+                "File with the sealing key, 32 random bytes in base64; the systemd credential `airlock-key` is found too."
+        ),
         Setting(
             key: "backend_kwargs", flag: "--backend-kwargs", variable: nil, fallback: "{}",
-            help: "The JSON that Airflow gives its VaultBackend: mount_point, connections_path, variables_path and so on."),
+            help:
+                "The JSON that Airflow gives its VaultBackend: mount_point, connections_path, variables_path and so on."
+        ),
         Setting(
             key: "max_request_size", flag: nil, variable: nil, fallback: "33554432",
             help: "Bytes of a request body at most, 1024 to 1073741824; more is answered 413."),
         Setting(
             key: "insecure_http", flag: "--insecure-http", variable: nil, fallback: "false",
-            help: "Allow plain HTTP on an address that is not loopback. Tokens and secrets then cross the network in the clear."),
+            help:
+                "Allow plain HTTP on an address that is not loopback. Tokens and secrets then cross the network in the clear."
+        ),
         Setting(
             key: "log_level", flag: nil, variable: "LOG_LEVEL", fallback: "info",
             help: "trace, debug, info, notice, warning, error or critical. Secrets are in no level's output."),

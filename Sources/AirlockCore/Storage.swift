@@ -2,10 +2,20 @@ import Foundation
 
 /// What the embedded store keeps, one kind a row group. The raw value is what an operator sees in the database.
 package enum RecordKind: String, Sendable, CaseIterable {
-    case mount, authMount = "auth_mount", policy
-    case kvConfig = "kv_config", kvMetadata = "kv_metadata", kvVersion = "kv_version", kvSecret = "kv_secret"
-    case token, tokenAccessor = "token_accessor", rootToken = "root_token"
-    case role, roleID = "role_id", secretID = "secret_id", secretIDAccessor = "secret_id_accessor"
+    case mount
+    case authMount = "auth_mount"
+    case policy
+    case kvConfig = "kv_config"
+    case kvMetadata = "kv_metadata"
+    case kvVersion = "kv_version"
+    case kvSecret = "kv_secret"
+    case token
+    case tokenAccessor = "token_accessor"
+    case rootToken = "root_token"
+    case role
+    case roleID = "role_id"
+    case secretID = "secret_id"
+    case secretIDAccessor = "secret_id_accessor"
 }
 
 /// The identity of one record. All of it is bound into the record's seal, so a row moved elsewhere does not open.
@@ -89,4 +99,11 @@ package enum RandomText {
     }
 
     package static func uuid() -> String { UUID().uuidString.lowercased() }
+
+    /// The first 16 bytes of a hex digest in a uuid's notation: an id that is stable for what was digested.
+    package static func uuid(fromDigest digest: String) -> String {
+        var text = Array(digest.prefix(32))
+        for place in [20, 16, 12, 8] { text.insert("-", at: place) }
+        return String(text)
+    }
 }

@@ -45,7 +45,8 @@ package final class DataDirectory: Sendable {
     package func createFile(_ name: String, contents: [UInt8]) throws {
         let file = open(path(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else {
-            throw AirlockError(.broken, "\(path(name)) cannot be made", hint: "check who may write to the data directory")
+            throw AirlockError(
+                .broken, "\(path(name)) cannot be made", hint: "check who may write to the data directory")
         }
         defer { close(file) }
         guard fchmod(file, 0o600) == 0, write(file, contents, contents.count) == contents.count, fsync(file) == 0 else {

@@ -26,7 +26,9 @@ package struct OperatorKey: Sendable {
         if let explicit { return try OperatorKey(file: explicit, liesBesideData: false) }
         if let credentials = environment["CREDENTIALS_DIRECTORY"] {
             let file = "\(credentials)/\(credentialName)"
-            if FileManager.default.fileExists(atPath: file) { return try OperatorKey(file: file, liesBesideData: false) }
+            if FileManager.default.fileExists(atPath: file) {
+                return try OperatorKey(file: file, liesBesideData: false)
+            }
         }
         let file = directory.path(fileName)
         if !FileManager.default.fileExists(atPath: file) {

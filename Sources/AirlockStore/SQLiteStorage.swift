@@ -104,7 +104,8 @@ package final class SQLiteStorage: Storage {
         }
     }
 
-    package func write<T: Sendable>(_ body: @escaping @Sendable (any StorageTransaction) throws -> T) async throws -> T {
+    package func write<T: Sendable>(_ body: @escaping @Sendable (any StorageTransaction) throws -> T) async throws -> T
+    {
         let sealer = sealer.withLock { $0 }
         do {
             return try await writer.write { try body(RecordReader(database: $0, sealer: sealer)) }

@@ -26,7 +26,8 @@ struct Sealer: Sendable {
         for key in keys {
             do {
                 let box = try AES.GCM.SealedBox(combined: key.sealed)
-                let bytes = try AES.GCM.open(box, using: operatorKey.key, authenticating: Sealer.binding(term: key.term))
+                let bytes = try AES.GCM.open(
+                    box, using: operatorKey.key, authenticating: Sealer.binding(term: key.term))
                 opened[key.term] = SymmetricKey(data: bytes)
             } catch {
                 throw AirlockError(

@@ -17,14 +17,14 @@ struct FirstStart {
             try await registry.write(Policy(name: Policy.fallback, text: Policy.defaultText))
         }
         // `secret/` is what VaultBackend and `vault server -dev` default to. Later it is the operator's to disable.
-        if isFirst { try await enable("secret", version: 2, logger: logger) }
+        if isFirst { try await enable("secret", version: 2, description: "key/value secret storage", logger: logger) }
         if let mountPoint = settings.kwargs.mountPoint {
-            try await enable(mountPoint, version: settings.kwargs.kvVersion, logger: logger)
+            try await enable(mountPoint, version: settings.kwargs.kvVersion, description: "", logger: logger)
         }
         try await setRootToken(settings.rootToken, isFirst: isFirst, logger: logger)
     }
 
-    private func enable(_ name: String, version: Int, logger: Logger) async throws {
+    private func enable(_ name: String, version: Int, description: String, logger: Logger) async throws {
         let path = name.split(separator: "/").joined(separator: "/") + "/"
         if let mount = registry.mount(named: path) {
             if mount.kvVersion != version {
@@ -34,7 +34,7 @@ struct FirstStart {
         }
         _ = try SecretPath(String(path.dropLast()))
         try await registry.enable(
-            Mount(path: path, engine: .kv, description: "", options: ["version": String(version)]))
+            Mount(path: path, engine: .kv, description: description, options: ["version": String(version)]))
         logger.info("enabled the embedded mount \(path)", metadata: ["kv_version": "\(version)"])
     }
 
@@ -48,7 +48,8 @@ struct FirstStart {
             // The file first: a token that nobody knows would lock everybody out if the start were cut short here.
             try directory.createFile(FirstStart.tokenFile, contents: Array((token + "\n").utf8))
             try await RootToken.set(SecretPayload(Array(token.utf8)), in: storage, now: now)
-            logger.notice("the root token is in \(directory.path(FirstStart.tokenFile)); keep it safe and delete the file")
+            logger.notice(
+                "the root token is in \(directory.path(FirstStart.tokenFile)); keep it safe and delete the file")
         }
     }
 }

@@ -65,7 +65,9 @@ struct Serve: AsyncParsableCommand {
         let registry = try Registry(storage: storage)
         try await FirstStart(storage: storage, registry: registry, directory: directory, now: now)
             .prepare(settings, logger: logger)
-        if settings.insecureHTTP { logger.warning("plain HTTP on \(settings.host): tokens and secrets cross the network in the clear") }
+        if settings.insecureHTTP {
+            logger.warning("plain HTTP on \(settings.host): tokens and secrets cross the network in the clear")
+        }
 
         var configuration = Server.Configuration(host: settings.host, port: settings.port)
         configuration.bodyLimit = settings.bodyLimit
@@ -76,14 +78,16 @@ struct Serve: AsyncParsableCommand {
         let group = ServiceGroup(
             configuration: .init(
                 services: [
-                    .init(service: Serving(server: server, host: host)), .init(service: Sweeper(storage: storage, logger: logger)),
+                    .init(service: Serving(server: server, host: host)),
+                    .init(service: Sweeper(storage: storage, logger: logger)),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         do {
             try await group.run()
         } catch let error as IOError {
             throw AirlockError(
-                .broken, "cannot listen on \(settings.host):\(settings.port): \(String(cString: strerror(error.errnoCode)))",
+                .broken,
+                "cannot listen on \(settings.host):\(settings.port): \(String(cString: strerror(error.errnoCode)))",
                 hint: "choose another address with --listen")
         }
         try storage.close()

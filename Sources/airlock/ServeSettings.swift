@@ -28,9 +28,10 @@ struct ServeSettings {
                 case "listen": listen = try value.text()
                 case "data_dir": dataDirectory = try value.text()
                 case "key_file": keyFile = try value.text()
-                case "backend_kwargs": kwargs = try ServeSettings.kwargs { () throws(BackendKwargs.Fault) in
-                    try BackendKwargs(member.value)
-                }
+                case "backend_kwargs":
+                    kwargs = try ServeSettings.kwargs { () throws(BackendKwargs.Fault) in
+                        try BackendKwargs(member.value)
+                    }
                 case "max_request_size": bodyLimit = try value.integer(1024...1_073_741_824)
                 case "insecure_http": insecureHTTP = try value.flag()
                 case "log_level": logLevel = try ServeSettings.level(try value.text())
@@ -51,7 +52,8 @@ struct ServeSettings {
         try checkListener()
         guard kwargs.url == nil else {
             throw AirlockError.badRequest(
-                "--backend-kwargs: url: an upstream vault is not supported yet; leave url out to serve from the embedded store")
+                "--backend-kwargs: url: an upstream vault is not supported yet; leave url out to serve from the embedded store"
+            )
         }
     }
 
@@ -86,7 +88,8 @@ struct ServeSettings {
 
     private static func level(_ text: String) throws -> Logger.Level {
         guard let level = Logger.Level(rawValue: text.lowercased()) else {
-            throw AirlockError.badRequest("log_level must be one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw AirlockError.badRequest(
+                "log_level must be one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         return level
     }

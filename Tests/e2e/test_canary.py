@@ -136,7 +136,7 @@ def test_no_secret_is_in_the_log_or_in_any_file_of_the_data_directory(start_airl
     files |= {f"{path.name}, stopped": path.read_bytes() for path in server.data.iterdir()}
     files |= {f"{run.name} {which}": path.read_bytes() for run in [server, second]
               for which, path in [("stdout", run.stdout_path), ("stderr", run.stderr_path)]}
-    assert len(files["store.db"]) > 4096
+    assert len(files["store.db, stopped"]) > 4096
     assert find(secrets, files) == []
 
 

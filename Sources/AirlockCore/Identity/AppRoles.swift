@@ -82,7 +82,8 @@ package struct AppRoles: Sendable {
         package init() {}
     }
 
-    package func makeSecretID(_ roleName: String, _ request: SecretIDRequest) async throws -> (SecretPayload, SecretID) {
+    package func makeSecretID(_ roleName: String, _ request: SecretIDRequest) async throws -> (SecretPayload, SecretID)
+    {
         guard let role = try role(roleName) else {
             throw AirlockError(.notFound, "role \"\(roleName)\" does not exist")
         }
@@ -104,7 +105,8 @@ package struct AppRoles: Sendable {
         let digest = storage.digest(text)
         try await storage.write { transaction in
             guard try transaction.record(RecordKey(.secretID, scope: scope, digest)) == nil else {
-                throw AirlockError(.vaultServerError, AirlockError.multi("SecretID is already registered"))
+                throw AirlockError(
+                    .vaultServerError, AirlockError.multi("failed to store secret_id: SecretID is already registered"))
             }
             try transaction.put(RecordKey(.secretID, scope: scope, digest), value: made, expires: made.expires)
             try transaction.put(
@@ -235,13 +237,13 @@ package struct AppRoles: Sendable {
         request.issuedThrough = mount.uuid
         request.loginRole = name
         request.boundCIDRs = cidrs
-        request.entityID = AppRoles.uuid(storage.digest("entity\n\(mount.uuid)\n\(identity)"))
+        request.entityID = RandomText.uuid(fromDigest: storage.digest("entity\n\(mount.uuid)\n\(identity)"))
         return request
     }
 
     private func limits(_ settings: TokenSettings) -> (ttl: Int, maxTTL: Int) {
         let maxTTL = settings.maxTTL == 0 ? mount.effectiveMaxTTL : min(settings.maxTTL, mount.effectiveMaxTTL)
-        return (min(settings.ttl == 0 ? mount.effectiveDefaultTTL : settings.ttl, maxTTL), maxTTL)
+        return (settings.ttl == 0 ? mount.effectiveDefaultTTL : settings.ttl, maxTTL)
     }
 
     /// What the role allows a renewal now.
@@ -253,19 +255,21 @@ package struct AppRoles: Sendable {
         }
         return limits(role.token)
     }
-
-    /// The first 16 bytes of a hex digest in a uuid's notation.
-    private static func uuid(_ digest: String) -> String {
-        var text = Array(digest.prefix(32))
-        for place in [20, 16, 12, 8] { text.insert("-", at: place) }
-        return String(text)
-    }
 }
 
-/// Lists of policy names as tokens hold them: trimmed, lower-cased, each once, sorted.
+/// Lists of policy names: trimmed, lower-cased, each once.
 package enum PolicyNames {
+    /// In the order given, as a role shows them.
+    package static func asGiven(_ names: [String]) -> [String] {
+        var seen: Set<String> = []
+        return names.map(cleaned).filter { !$0.isEmpty && seen.insert($0).inserted }
+    }
+
+    private static func cleaned(_ name: String) -> String { name.filter { !$0.isWhitespace }.lowercased() }
+
+    /// Sorted, as tokens hold them.
     package static func normalised(_ names: [String], withDefault: Bool) -> [String] {
-        var set = Set(names.map { $0.filter { !$0.isWhitespace }.lowercased() }.filter { !$0.isEmpty })
+        var set = Set(asGiven(names))
         if set.contains(Policy.root) { return [Policy.root] }
         if withDefault { set.insert(Policy.fallback) } else { set.remove(Policy.fallback) }
         return set.sorted()

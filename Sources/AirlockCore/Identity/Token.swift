@@ -92,7 +92,8 @@ package enum TokenLifetime {
         guard ttl > left else { return (ttl, nil) }
         let texts = (GoDuration.short(seconds: ttl), GoDuration.short(seconds: limit))
         return (
-            left, "TTL of \"\(texts.0)\" exceeded the effective max_ttl of \"\(texts.1)\"; TTL value is capped accordingly"
+            left,
+            "TTL of \"\(texts.0)\" exceeded the effective max_ttl of \"\(texts.1)\"; TTL value is capped accordingly"
         )
     }
 }

@@ -79,7 +79,9 @@ package struct Tokens: Sendable {
             if request.chosenText != nil, try TokenRecords.token(transaction, digests.text) != nil {
                 throw AirlockError.badRequest("cannot create a token with a duplicate ID")
             }
-            if let digest = request.parent, var parent = try TokenRecords.token(transaction, digest), !parent.hasChildren {
+            if let digest = request.parent, var parent = try TokenRecords.token(transaction, digest),
+                !parent.hasChildren
+            {
                 parent.hasChildren = true
                 try transaction.put(RecordKey(.token, digest), value: parent, expires: parent.expires)
             }
@@ -100,7 +102,8 @@ package struct Tokens: Sendable {
         let token = Token(
             accessor: RandomText.alphanumeric(24), policies: request.policies, path: request.path,
             displayName: request.displayName, meta: request.meta, issued: now, creationTTL: ttl.ttl,
-            expires: request.neverExpires ? nil : now.adding(seconds: ttl.ttl), lastTTL: ttl.ttl, explicitMaxTTL: request.explicitMaxTTL,
+            expires: request.neverExpires ? nil : now.adding(seconds: ttl.ttl), lastTTL: ttl.ttl,
+            explicitMaxTTL: request.explicitMaxTTL,
             period: request.period, usesLeft: request.uses, renewable: request.renewable && !request.neverExpires,
             parent: request.parent, entityID: request.entityID, issuedThrough: request.issuedThrough,
             loginRole: request.loginRole, boundCIDRs: request.boundCIDRs)
@@ -114,7 +117,9 @@ package struct Tokens: Sendable {
     /// - Parameters:
     ///   - increment: seconds; 0 means what was granted last.
     ///   - limits: what the login role allows now, if one does.
-    package func renew(_ found: Found, increment: Int, limits: (ttl: Int, maxTTL: Int)?) async throws -> (Token, [String]) {
+    package func renew(_ found: Found, increment: Int, limits: (ttl: Int, maxTTL: Int)?) async throws -> (
+        Token, [String]
+    ) {
         let now = now()
         return try await storage.write { [storage] transaction in
             guard var token = try TokenRecords.live(transaction, found.digest, now: now) else {

@@ -148,7 +148,8 @@ package struct KVVersioned: Sendable {
         }
     }
 
-    private static func metadata(_ reader: any StorageReader, _ scope: String, _ path: SecretPath) throws -> KVMetadata? {
+    private static func metadata(_ reader: any StorageReader, _ scope: String, _ path: SecretPath) throws -> KVMetadata?
+    {
         try reader.value(KVMetadata.self, RecordKey(.kvMetadata, scope: scope, path.text))
     }
 

@@ -69,7 +69,9 @@ package struct AccessControl: Sendable {
     package func grantsAnything(below mount: String) -> Bool {
         if isRoot { return true }
         let mount = Array(mount.utf8)
-        let inExact = exact.contains { !$0.value.isDenied && ($0.key.starts(with: mount) || $0.key == mount.dropLast()) }
+        let inExact = exact.contains {
+            !$0.value.isDenied && ($0.key.starts(with: mount) || $0.key == mount.dropLast())
+        }
         return inExact || patterns.contains { !$0.capabilities.isDenied && $0.pattern.reaches(below: mount) }
     }
 }

@@ -167,7 +167,9 @@ private struct HCLParser {
             case UInt8(ascii: "\""):
                 texts.append(try quoted())
                 try skipBlanks()
-                guard peek == UInt8(ascii: ",") || peek == UInt8(ascii: "]") else { throw failure("expected ',' or ']'") }
+                guard peek == UInt8(ascii: ",") || peek == UInt8(ascii: "]") else {
+                    throw failure("expected ',' or ']'")
+                }
                 if peek == UInt8(ascii: ",") { position += 1 }
             default: throw failure("a list may hold strings only")
             }
@@ -185,7 +187,8 @@ private struct HCLParser {
 
     private static func isWordByte(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"),
             UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: ":"):
             true
         default: byte >= 0x80

@@ -5,7 +5,8 @@ import HTTPTypes
 enum ConnectionRoutes {
     private static let kind = "connection"
     private static let members = [
-        "connection_id", "conn_type", "description", "host", "login", "schema", "port", "password", "extra", "team_name",
+        "connection_id", "conn_type", "description", "host", "login", "schema", "port", "password", "extra",
+        "team_name",
     ]
 
     private static func secrets(_ call: TypedCall) throws -> MountedSecrets {

@@ -29,7 +29,8 @@ struct MountedSecrets: Sendable {
 
     static func checkID(_ id: String) throws {
         let isValid = id.unicodeScalars.allSatisfy { scalar in
-            scalar.properties.isAlphabetic || scalar.properties.numericType != nil || "_.-".unicodeScalars.contains(scalar)
+            scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+                || "_.-".unicodeScalars.contains(scalar)
         }
         guard isValid, !id.isEmpty, id.unicodeScalars.count <= idLimit, id != ".", id != ".." else {
             throw TypedError(

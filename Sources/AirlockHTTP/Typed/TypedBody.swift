@@ -24,7 +24,9 @@ struct TypedBody: Sendable {
 
     func string(_ name: String, atMost limit: Int = .max) throws -> String? {
         guard let value = self[name] else { return nil }
-        guard case .string(let text) = value else { throw TypedError(.unprocessableContent, "\(name) must be a string") }
+        guard case .string(let text) = value else {
+            throw TypedError(.unprocessableContent, "\(name) must be a string")
+        }
         guard text.unicodeScalars.count <= limit else {
             throw TypedError(.unprocessableContent, "\(name) has more than \(limit) characters")
         }
@@ -49,7 +51,8 @@ struct TypedBody: Sendable {
     /// Team-scoped secrets lie in folders of their own, which this surface does not write yet.
     func refuseTeam() throws {
         guard self["team_name"] == nil else {
-            throw TypedError(.unprocessableContent, "team_name is not supported here: write the team's path on the Vault surface")
+            throw TypedError(
+                .unprocessableContent, "team_name is not supported here: write the team's path on the Vault surface")
         }
     }
 }

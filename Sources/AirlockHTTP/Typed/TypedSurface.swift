@@ -40,13 +40,17 @@ struct TypedSurface: Sendable {
     static let table: [Line] = [
         Line("openapi.json", [.get: OpenAPI.document]),
         Line("connections", [.get: ConnectionRoutes.list, .post: ConnectionRoutes.create]),
-        Line("connections/{id}", [
-            .get: ConnectionRoutes.read, .patch: ConnectionRoutes.update, .delete: ConnectionRoutes.delete,
-        ]),
+        Line(
+            "connections/{id}",
+            [
+                .get: ConnectionRoutes.read, .patch: ConnectionRoutes.update, .delete: ConnectionRoutes.delete,
+            ]),
         Line("variables", [.get: VariableRoutes.list, .post: VariableRoutes.create]),
-        Line("variables/{id}", [
-            .get: VariableRoutes.read, .patch: VariableRoutes.update, .delete: VariableRoutes.delete,
-        ]),
+        Line(
+            "variables/{id}",
+            [
+                .get: VariableRoutes.read, .patch: VariableRoutes.update, .delete: VariableRoutes.delete,
+            ]),
     ]
 
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
@@ -186,7 +190,8 @@ struct TypedResponse: Sendable {
         headers[.cacheControl] = "no-store"
         guard let body else { return Response(status: status, headers: headers) }
         headers[.contentType] = "application/json"
-        return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: body.bytes + [0x0A])))
+        return Response(
+            status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: body.bytes + [0x0A])))
     }
 }
 

@@ -42,7 +42,7 @@ enum AppRoleFields {
     /// `policies`, `period` and `bound_cidr_list` are the old names of three fields; a new name beside it wins.
     private static func applyLegacy(_ fields: Fields, to role: inout AppRole) throws {
         if let policies = try fields.list("policies") {
-            role.token.policies = PolicyNames.normalised(policies, withDefault: false)
+            role.token.policies = PolicyNames.asGiven(policies)
             role.token.policiesAreLegacy = true
         }
         if fields["token_policies"] != nil { role.token.policiesAreLegacy = false }
@@ -66,19 +66,23 @@ enum AppRoleFields {
         Field(
             name: name, path: path, read: { .strings($0.token.policies) },
             write: { fields, role in
-                role.token.policies = PolicyNames.normalised(try fields.list(name) ?? [], withDefault: false)
+                role.token.policies = PolicyNames.asGiven(try fields.list(name) ?? [])
             },
             reset: { $0.token.policies = [] })
     }
 
-    private static func seconds(_ name: String, _ path: String, _ key: any WritableKeyPath<AppRole, Int> & Sendable) -> Field {
+    private static func seconds(_ name: String, _ path: String, _ key: any WritableKeyPath<AppRole, Int> & Sendable)
+        -> Field
+    {
         Field(
             name: name, path: path, read: { .integer($0[keyPath: key]) },
             write: { fields, role in role[keyPath: key] = try fields.seconds(name) ?? 0 },
             reset: { $0[keyPath: key] = 0 })
     }
 
-    private static func count(_ name: String, _ path: String, _ key: any WritableKeyPath<AppRole, Int> & Sendable) -> Field {
+    private static func count(_ name: String, _ path: String, _ key: any WritableKeyPath<AppRole, Int> & Sendable)
+        -> Field
+    {
         Field(
             name: name, path: path, read: { .integer($0[keyPath: key]) },
             write: { fields, role in
@@ -89,7 +93,9 @@ enum AppRoleFields {
             reset: { $0[keyPath: key] = 0 })
     }
 
-    private static func blocks(_ name: String, _ path: String, _ key: any WritableKeyPath<AppRole, [CIDR]> & Sendable) -> Field {
+    private static func blocks(_ name: String, _ path: String, _ key: any WritableKeyPath<AppRole, [CIDR]> & Sendable)
+        -> Field
+    {
         Field(
             name: name, path: path,
             read: { role in

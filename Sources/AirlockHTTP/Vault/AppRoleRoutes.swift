@@ -16,7 +16,8 @@ enum AppRoleRoutes {
             Route("role/{name}/secret-id/destroy", [.write: destroySecretID, .delete: destroySecretID]),
             Route("role/{name}/secret-id-accessor/lookup", [.write: lookupAccessor]),
             Route("role/{name}/secret-id-accessor/destroy", [.write: destroyAccessor, .delete: destroyAccessor]),
-        ] + AppRoleFields.all.map { field in
+        ]
+        + AppRoleFields.all.map { field in
             Route(
                 "role/{name}/\(field.path)",
                 [.read: readField(field), .write: writeField(field), .delete: resetField(field)])
@@ -190,7 +191,9 @@ enum AppRoleRoutes {
             // Go's zero time stands for never.
             .init("expiration_time", .string(secret.expires?.rfc3339 ?? "0001-01-01T00:00:00Z")),
             .init("last_updated_time", .string(secret.updated.rfc3339)),
-            .init("metadata", .object(secret.metadata.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) })),
+            .init(
+                "metadata", .object(secret.metadata.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) })
+            ),
             .init("secret_id_accessor", .string(secret.accessor)),
             .init("secret_id_num_uses", .integer(secret.usesLeft)), .init("secret_id_ttl", .integer(secret.ttl)),
             .init("token_bound_cidrs", .strings(secret.tokenCIDRs.map(\.text))),

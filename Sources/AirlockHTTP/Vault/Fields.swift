@@ -48,7 +48,8 @@ struct Fields: Sendable {
         case .bool(let flag): return flag
         case .number(let text): return text != "0"
         case .string("true"), .string("1"), .string("t"), .string("T"), .string("TRUE"), .string("True"): return true
-        case .string("false"), .string("0"), .string("f"), .string("F"), .string("FALSE"), .string("False"), .string(""):
+        case .string("false"), .string("0"), .string("f"), .string("F"), .string("FALSE"), .string("False"),
+            .string(""):
             return false
         default: throw mismatch(name, value, expected: "bool")
         }

@@ -29,6 +29,10 @@ struct KVSettings: Sendable {
         if let members = fields["custom_metadata"] { customMetadata = try KVSettings.customMetadata(members) }
     }
 
+    static let names: Set<String> = [
+        "max_versions", "cas_required", "metadata_cas_required", "delete_version_after", "custom_metadata",
+    ]
+
     var isEmpty: Bool {
         maxVersions == nil && casRequired == nil && metadataCasRequired == nil && deleteVersionAfter == nil
             && customMetadata == nil && !removesCustomMetadata

@@ -5,12 +5,16 @@ import HTTPTypes
 enum KVVersionedRoutes {
     static let table: [Route] = [
         Route("config", [.read: readConfig, .write: writeConfig]),
-        Route("data/{path*}", exists: exists, [.read: read, .write: write, .patch: patch, .delete: delete]),
+        Route(
+            "data/{path*}", exists: exists, fields: ["data", "options", "version"],
+            [.read: read, .write: write, .patch: patch, .delete: delete]),
         Route("data", [.read: rootRead]),
         Route("metadata", [.list: list, .read: rootRead]),
-        Route("metadata/{path*}", exists: exists, [
-            .list: list, .read: readMetadata, .write: writeMetadata, .patch: patchMetadata, .delete: deleteMetadata,
-        ]),
+        Route(
+            "metadata/{path*}", exists: exists, fields: KVSettings.names,
+            [
+                .list: list, .read: readMetadata, .write: writeMetadata, .patch: patchMetadata, .delete: deleteMetadata,
+            ]),
         Route("delete/{path*}", [.write: deleteVersions]),
         Route("undelete/{path*}", [.write: undeleteVersions]),
         Route("destroy/{path*}", [.write: destroyVersions]),
@@ -46,11 +50,13 @@ enum KVVersionedRoutes {
     private static let read: Route.Handler = { call in
         let version: Int?
         do {
-            version = try Fields(.object(call.request.query.map { .init($0.key, .string($0.value)) })).integer("version")
+            version = try Fields(.object(call.request.query.map { .init($0.key, .string($0.value)) })).integer(
+                "version")
         } catch let error as AirlockError {
             throw AirlockError.badRequest("Field validation failed: \(error.message ?? "")")
         }
-        guard let path = try? SecretPath(call["path"]), let stored = try engine(call).read(path, version: version) else {
+        guard let path = try? SecretPath(call["path"]), let stored = try engine(call).read(path, version: version)
+        else {
             throw AirlockError.absent
         }
         return .data(
@@ -161,7 +167,8 @@ enum KVVersionedRoutes {
     private static let readSubkeys: Route.Handler = { call in
         let query = Fields(.object(call.request.query.map { .init($0.key, .string($0.value)) }))
         let (version, depth) = (try query.integer("version"), try query.integer("depth") ?? 0)
-        guard let path = try? SecretPath(call["path"]), let stored = try engine(call).read(path, version: version) else {
+        guard let path = try? SecretPath(call["path"]), let stored = try engine(call).read(path, version: version)
+        else {
             throw AirlockError.absent
         }
         let names = try stored.data.map { subkeys(of: try JSON(parsing: $0.bytes), depth: depth) } ?? JSON.null

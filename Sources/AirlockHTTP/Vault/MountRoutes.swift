@@ -4,7 +4,8 @@ import AirlockCore
 enum MountRoutes {
     static let table: [Route] = [
         Route("mounts", [.read: { call in listed(call.services.registry.mounts + [system]) }]),
-        Route("mounts/auth/{path*}/tune", access: .sudoToChange, [.read: readTune(auth: true), .write: tune(auth: true)]),
+        Route(
+            "mounts/auth/{path*}/tune", access: .sudoToChange, [.read: readTune(auth: true), .write: tune(auth: true)]),
         Route("mounts/{path*}/tune", [.read: readTune(auth: false), .write: tune(auth: false)]),
         Route("mounts/{path*}", [.read: read, .write: enable, .delete: disable]),
         Route("auth", access: .sudoToChange, [.read: { call in listed(call.services.registry.authMounts + [token]) }]),
@@ -14,8 +15,11 @@ enum MountRoutes {
         Route("internal/ui/mounts/{path*}", access: .open, [.read: preflight]),
     ]
 
-    private static let system = Mount(path: "sys/", engine: .system, description: "system endpoints", options: nil)
-    private static let token = Mount(path: "token/", engine: .token, description: "token based credentials", options: nil)
+    private static let system = Mount(
+        path: "sys/", engine: .system, description: "system endpoints used for control, policy and debugging",
+        options: nil)
+    private static let token = Mount(
+        path: "token/", engine: .token, description: "token based credentials", options: nil)
 
     // MARK: Rendering
 
@@ -27,15 +31,17 @@ enum MountRoutes {
         if mount.engine == .approle || mount.engine == .token {
             config.append(.init("token_type", .string(mount.tokenType)))
         }
-        return [
-            .init("accessor", .string(mount.accessor)), .init("config", .object(config)),
-            .init("deprecation_status", "supported"), .init("description", .string(mount.description)),
-            .init("external_entropy_access", false), .init("local", false), .init("options", options(mount)),
-            .init("plugin_version", ""),
-            .init("running_plugin_version", .string("v\(SystemRoutes.protocolVersion)+builtin.bao")),
-            .init("running_sha256", ""), .init("seal_wrap", false), .init("type", .string(mount.engine.rawValue)),
-            .init("uuid", .string(mount.uuid)),
-        ]
+        let isBuiltIn = mount.engine == .system || mount.engine == .token
+        return [.init("accessor", .string(mount.accessor)), .init("config", .object(config))]
+            + (isBuiltIn ? [] : [.init("deprecation_status", "supported")]) + [
+                .init("description", .string(mount.description)),
+                .init("external_entropy_access", false), .init("local", false), .init("options", options(mount)),
+                .init("plugin_version", ""),
+                .init("running_plugin_version", .string("v\(SystemRoutes.protocolVersion)+builtin.bao")),
+                .init("running_sha256", ""), .init("seal_wrap", .bool(mount.engine == .system)),
+                .init("type", .string(mount.engine.rawValue)),
+                .init("uuid", .string(mount.uuid)),
+            ]
     }
 
     private static func options(_ mount: Mount) -> JSON {
@@ -70,7 +76,8 @@ enum MountRoutes {
         guard let type = try call.fields.string("type"), !type.isEmpty else {
             throw AirlockError.badRequest("backend type must be specified as a string")
         }
-        var options = try call.fields["options"].map { try Fields(.object([.init("options", $0)])).map("options") } ?? nil
+        var options =
+            try call.fields["options"].map { try Fields(.object([.init("options", $0)])).map("options") } ?? nil
         switch type {
         case "kv", "generic": break
         case "kv-v1": options = ["version": "1"]
@@ -121,7 +128,7 @@ enum MountRoutes {
                 .init("description", .string(mount.description)), .init("force_no_cache", false),
                 .init("max_lease_ttl", .integer(mount.effectiveMaxTTL)),
             ]
-            if mount.options != nil { members.append(.init("options", options(mount))) }
+            if !(mount.options ?? [:]).isEmpty { members.append(.init("options", options(mount))) }
             if auth { members.append(.init("token_type", .string(mount.tokenType))) }
             return .data(members, repeatsData: true)
         }
@@ -164,7 +171,7 @@ enum MountRoutes {
         }
         guard type == "approle" else { throw AirlockError.badRequest("plugin not found in the catalog: \(type)") }
         var mount = Mount(
-            path: path, engine: .approle, description: try call.fields.string("description") ?? "", options: nil)
+            path: path, engine: .approle, description: try call.fields.string("description") ?? "", options: [:])
         try configure(&mount, call.fields["config"].map(Fields.init) ?? Fields(.object([])))
         try await call.services.registry.enableAuth(mount)
         return .noContent

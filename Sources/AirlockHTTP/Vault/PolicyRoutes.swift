@@ -50,7 +50,9 @@ enum PolicyRoutes {
     }
 
     private static func decodedIfBase64(_ text: String) -> String {
-        guard let data = Data(base64Encoded: text), let decoded = String(data: data, encoding: .utf8) else { return text }
+        guard let data = Data(base64Encoded: text), let decoded = String(data: data, encoding: .utf8) else {
+            return text
+        }
         return decoded
     }
 

@@ -66,17 +66,26 @@ struct Route: Sendable {
     let operations: [VaultRequest.Operation: Handler]
     /// Whether the thing exists: then a write needs `update`, otherwise `create`. Without it a write always needs `update`.
     let exists: (@Sendable (Call) throws -> Bool)?
+    /// What the body and the query may name; anything else is answered with a warning. `nil`: not looked at.
+    let fields: Set<String>?
     private let template: PathTemplate
 
     /// - Parameter pattern: `role/{name}/secret-id`, `data/{path*}`; literals match exactly.
     init(
         _ pattern: String, access: Guard = .policy, exists: (@Sendable (Call) throws -> Bool)? = nil,
-        _ operations: [VaultRequest.Operation: Handler]
+        fields: Set<String>? = nil, _ operations: [VaultRequest.Operation: Handler]
     ) {
         self.access = access
         self.operations = operations
         self.exists = exists
+        self.fields = fields
         template = PathTemplate(pattern)
+    }
+
+    /// What OpenBao answers to a known open path and an operation it does not have: for a login with the text, for the
+    /// state of the server without (VAULT-PROTOCOL 1.3).
+    var openRefusal: AirlockError {
+        AirlockError(.notAllowed, operations[.write] == nil ? nil : "unsupported operation")
     }
 
     func match(_ path: String) -> [String: String]? { template.match(path) }

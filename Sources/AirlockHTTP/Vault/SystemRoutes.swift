@@ -20,7 +20,8 @@ enum SystemRoutes {
 
     private static let health: Route.Handler = { call in
         // The codes a client may choose for states that this server is never in are checked and then unused.
-        for name in ["standbycode", "sealedcode", "uninitcode"] where call.request.query[name].map({ Int($0) == nil }) ?? false {
+        for name in ["standbycode", "sealedcode", "uninitcode"]
+        where call.request.query[name].map({ Int($0) == nil }) ?? false {
             throw AirlockError(.badRequest, nil)
         }
         var status = HTTPResponse.Status.ok
@@ -33,15 +34,20 @@ enum SystemRoutes {
             body: .bare([
                 "initialized": true, "sealed": false, "standby": false, "replication_performance_mode": "disabled",
                 "replication_dr_mode": "disabled", "server_time_utc": .integer(call.services.now().seconds),
-                "version": .string(protocolVersion), "cluster_name": "airlock", "cluster_id": "",
+                "version": .string(protocolVersion), "cluster_name": "airlock", "cluster_id": clusterID(call),
             ]))
     }
 
-    private static let sealStatus: Route.Handler = { _ in
+    /// Stable for one data directory.
+    private static func clusterID(_ call: Call) -> JSON {
+        .string(RandomText.uuid(fromDigest: call.services.storage.digest("cluster")))
+    }
+
+    private static let sealStatus: Route.Handler = { call in
         bare([
             "type": "shamir", "initialized": true, "sealed": false, "t": 1, "n": 1, "progress": 0, "nonce": "",
             "recovery_seal": false, "version": .string(protocolVersion), "migration": false, "cluster_name": "airlock",
-            "cluster_id": "", "storage_type": "sqlite",
+            "cluster_id": clusterID(call), "storage_type": "sqlite",
         ])
     }
 

@@ -29,11 +29,11 @@ extension Token {
             .init("entity_id", .string(entityID)),
             .init("expire_time", expires.map { .string($0.rfc3339) } ?? .null),
             .init("explicit_max_ttl", .integer(explicitMaxTTL)), .init("id", .string(id)),
+            .init("issue_time", .string(issued.rfc3339)),
             .init("meta", metadata), .init("num_uses", .integer(usesLeft)), .init("orphan", .bool(parent == nil)),
             .init("path", .string(path)), .init("policies", .strings(policies)), .init("renewable", .bool(renewable)),
             .init("ttl", .integer(secondsLeft(at: now))), .init("type", "service"),
         ]
-        if expires != nil { members.append(.init("issue_time", .string(issued.rfc3339))) }
         if let lastRenewal {
             members.append(.init("last_renewal", .string(lastRenewal.rfc3339)))
             members.append(.init("last_renewal_time", .integer(lastRenewal.seconds)))

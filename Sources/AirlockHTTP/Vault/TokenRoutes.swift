@@ -170,7 +170,8 @@ enum TokenRoutes {
         try await renewed(call, try byAccessor(call), text: SecretPayload([]))
     }
 
-    private static func renewed(_ call: Call, _ found: Tokens.Found, text: SecretPayload) async throws -> VaultResponse {
+    private static func renewed(_ call: Call, _ found: Tokens.Found, text: SecretPayload) async throws -> VaultResponse
+    {
         let increment = try call.fields.seconds("increment") ?? 0
         let (token, warnings) = try await call.services.tokens.renew(
             found, increment: increment, limits: try limits(call, found.token))

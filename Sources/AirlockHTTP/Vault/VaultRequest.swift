@@ -105,7 +105,9 @@ struct VaultRequest: Sendable {
         guard let fields = PercentEncoding.query(text) else { throw AirlockError(.badRequest, nil) }
         var query: [String: String] = [:]
         for field in fields where query.updateValue(field.value, forKey: field.name) != nil {
-            throw AirlockError.badRequest("the query names \"\(field.name)\" more than once")
+            throw AirlockError.badRequest(
+                "Field validation failed: error converting input for field \"\(field.name)\": '' expected type 'int', got unconvertible type '[]string'"
+            )
         }
         return query
     }
@@ -153,7 +155,8 @@ struct VaultRequest: Sendable {
         guard namespace.isEmpty || namespace == "root" else { throw AirlockError(.notFound, "namespace not found") }
         // Answering unwrapped what was asked for wrapped would hand out a secret in the clear.
         if let ttl = headers[vaultWrapTTL], ttl != "0", !ttl.isEmpty {
-            throw AirlockError.badRequest("response wrapping is not supported: send the request without X-Vault-Wrap-TTL")
+            throw AirlockError.badRequest(
+                "response wrapping is not supported: send the request without X-Vault-Wrap-TTL")
         }
     }
 

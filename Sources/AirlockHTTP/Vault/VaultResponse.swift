@@ -65,6 +65,14 @@ struct VaultResponse: Sendable {
         return .data([.init("keys", .strings(keys))])
     }
 
+    /// The same answer with a word about fields that were not looked at; an answer without a body stays without.
+    func warning(of unrecognized: [String]) -> VaultResponse {
+        guard !unrecognized.isEmpty, case .envelope(var envelope) = body else { return self }
+        envelope.warnings.append(
+            "Endpoint ignored these unrecognized parameters: [\(unrecognized.joined(separator: " "))]")
+        return VaultResponse(status: status, body: .envelope(envelope))
+    }
+
     // MARK: Rendering
 
     private static let strictTransport = HTTPField.Name("Strict-Transport-Security")!
@@ -83,7 +91,8 @@ struct VaultResponse: Sendable {
         case .envelope(let envelope): envelope.json.write(to: &bytes)
         }
         bytes.append(0x0A)
-        return Response(status: status, headers: VaultResponse.headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+        return Response(
+            status: status, headers: VaultResponse.headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
     static func rendered(_ error: AirlockError) -> Response {

@@ -31,13 +31,20 @@ struct VaultSurface: Sendable {
         call.captures = route?.captures ?? [:]
         if let route, !isOpen { try authorize(call, route.route) }
         if route == nil { try authorizeUnrouted(call) }
-        guard let target else { throw noHandler(request.path) }
+        guard let target else { throw noHandler(request) }
         guard let route = route?.route else { return try target.engine.unrouted(call) }
         guard let handler = route.operations[request.operation] else {
             if request.operation == .head { return .empty(.methodNotAllowed) }
-            throw isOpen ? AirlockError(.notAllowed, "unsupported operation") : AirlockError.unsupportedOperation
+            throw isOpen ? route.openRefusal : AirlockError.unsupportedOperation
         }
-        return try await handler(call)
+        return try await handler(call).warning(of: unrecognized(call, route))
+    }
+
+    /// Fields of the body and the query that the route does not know.
+    private func unrecognized(_ call: Call, _ route: Route) -> [String] {
+        guard let known = route.fields else { return [] }
+        let consumed: Set<String> = call.request.operation == .list ? ["list"] : []
+        return Set(call.fields.names).union(call.request.query.keys).subtracting(known).subtracting(consumed).sorted()
     }
 
     /// An open route takes a bad token for none (VAULT-PROTOCOL 8.3).
@@ -84,8 +91,9 @@ struct VaultSurface: Sendable {
         }
     }
 
-    private func noHandler(_ path: String) -> AirlockError {
-        AirlockError(.notFound, "no handler for route \"\(path)\". route entry not found.")
+    private func noHandler(_ request: VaultRequest) -> AirlockError {
+        let path = request.operation == .list && !request.path.hasSuffix("/") ? request.path + "/" : request.path
+        return AirlockError(.notFound, "no handler for route \"\(path)\". route entry not found.")
     }
 
     static func capability(_ operation: VaultRequest.Operation) -> Capabilities {

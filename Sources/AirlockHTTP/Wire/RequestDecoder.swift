@@ -98,6 +98,10 @@ struct RequestDecoder: ByteToMessageDecoder {
             // One empty line before a request is allowed (https://www.rfc-editor.org/rfc/rfc9112#section-2.2).
             buffer.moveReaderIndex(forwardBy: 2)
         }
+        if let first = buffer.readableBytesView.first, first != 0x0D, !RequestHead.isToken(first) {
+            // Nothing that could become a request, such as the start of a TLS handshake: say so at once.
+            throw HTTPParserError.invalidMethod
+        }
         guard let end = try endOfHead(buffer) else { return nil }
         let bytes = buffer.readSlice(length: end)!.readableBytesView
         searched = 0

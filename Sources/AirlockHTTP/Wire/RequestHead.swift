@@ -88,7 +88,7 @@ struct RequestHead {
     }
 
     /// `tchar` of https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2.
-    private static func isToken(_ byte: UInt8) -> Bool {
+    static func isToken(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"):
@@ -110,7 +110,8 @@ struct RequestHead {
             return .chunked
         }
         guard let text = lengths.first else { return .none }
-        guard lengths.count == 1, (1...18).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+        guard lengths.count == 1, (1...18).contains(text.utf8.count),
+            text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
             let length = Int(text)
         else { throw HTTPParserError.invalidContentLength }
         return .length(length)

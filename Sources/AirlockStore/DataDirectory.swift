@@ -41,17 +41,27 @@ package final class DataDirectory: Sendable {
 
     package func hasFile(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
 
-    /// Writes a new file, mode 0600 from its first byte on, and makes it durable.
+    /// Writes a file, mode 0600 from its first byte on. It is there whole and durably, name included, or not at all.
     package func createFile(_ name: String, contents: [UInt8]) throws {
-        let file = open(path(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        let draft = path(name + ".new")
+        let file = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else {
-            throw AirlockError(
-                .broken, "\(path(name)) cannot be made", hint: "check who may write to the data directory")
+            throw AirlockError(.broken, "\(draft) cannot be made", hint: "check who may write to the data directory")
         }
         defer { close(file) }
-        guard fchmod(file, 0o600) == 0, write(file, contents, contents.count) == contents.count, fsync(file) == 0 else {
+        guard fchmod(file, 0o600) == 0, write(file, contents, contents.count) == contents.count, fsync(file) == 0,
+            rename(draft, path(name)) == 0, syncRoot()
+        else {
             throw AirlockError(.broken, "\(path(name)) cannot be written", hint: "check that the disk is not full")
         }
+    }
+
+    /// Makes the names in the directory durable.
+    private func syncRoot() -> Bool {
+        let directory = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { return false }
+        defer { close(directory) }
+        return fsync(directory) == 0
     }
 
     package func removeFile(_ name: String) { unlink(path(name)) }

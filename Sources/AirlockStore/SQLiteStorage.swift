@@ -8,7 +8,7 @@ import Synchronization
 package final class SQLiteStorage: Storage {
     package static let fileName = "store.db"
 
-    private let database: DatabasePool
+    let database: DatabasePool
     private let writer: GroupCommit
     private let operatorKey: OperatorKey
     private let sealer: Mutex<Sealer>
@@ -23,7 +23,10 @@ package final class SQLiteStorage: Storage {
         let path = directory.path(SQLiteStorage.fileName)
         if !directory.hasFile(SQLiteStorage.fileName) { try directory.createFile(SQLiteStorage.fileName, contents: []) }
         do {
-            database = try DatabasePool(path: path, configuration: SQLiteStorage.configuration)
+            database = try DatabasePool(path: path)
+            // A commit is on the disk when it returns (https://www.sqlite.org/pragma.html#pragma_synchronous). Set here,
+            // because opening a pool sets its writer to NORMAL, after any set-up of a configuration.
+            try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try SQLiteStorage.migrate(database, key: key, now: now)
             let keys = try database.read(SQLiteStorage.keys)
             sealer = Mutex(try Sealer(opening: keys, with: key))
@@ -33,16 +36,6 @@ package final class SQLiteStorage: Storage {
         writer = GroupCommit(database)
         operatorKey = key
         self.now = now
-    }
-
-    private static var configuration: Configuration {
-        var configuration = Configuration()
-        configuration.prepareDatabase { database in
-            // The pool has set WAL by now. FULL: a commit is on the disk when it returns
-            // (https://www.sqlite.org/pragma.html#pragma_synchronous).
-            try database.execute(sql: "PRAGMA synchronous = FULL")
-        }
-        return configuration
     }
 
     private static func migrate(_ database: DatabasePool, key: OperatorKey, now: Now) throws {

@@ -77,7 +77,7 @@ extension ConnectionLint.Linter {
         if let meant = Self.aliases[name] {
             add(
                 .unknownField, at: offset, meant, message,
-                fix: "write `\(meant.rawValue)` in place of `\(name)`, or import with --map-aliases")
+                fix: "write `\(meant.rawValue)` in place of `\(name)`")
         } else if member.field == .teamName {
             add(
                 .unknownField, at: offset, .teamName, "`team_name` is known to Airflow 3's API server alone",

@@ -4,6 +4,7 @@ import Hummingbird
 import HummingbirdCore
 package import Logging
 import NIOCore
+import NIOHTTP1
 
 /// The HTTP server: both surfaces behind one listener.
 package struct Server: Sendable {
@@ -84,9 +85,9 @@ struct Surfaces: HTTPResponder {
             return error
         case let error as JSON.SyntaxError:
             return .badRequest("failed to decode JSON input: \(error.reason) at offset \(error.offset)")
-        case is CancellationError, is ChannelError, is IOError: throw error
+        // A malformed or broken request: Hummingbird answers 400, if it still can, and closes the connection.
+        case is HTTPParserError, is CancellationError, is ChannelError, is IOError: throw error
         default:
-            if Server.isParserError(error) { throw error }
             logger.error("unforeseen error", metadata: ["kind": "\(type(of: error))"])
             return AirlockError(.broken, "internal error")
         }

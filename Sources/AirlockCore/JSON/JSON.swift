@@ -45,6 +45,10 @@ package indirect enum JSON: Sendable {
     /// Nesting deeper than this is refused, so that a hostile body cannot exhaust the stack.
     package static let depthLimit = 256
 
+    /// More values than this in one text are refused, so that a body of commas cannot exhaust the memory: a value takes some
+    /// fifty times the bytes here that it takes in the text. OpenBao stops at 1,000 strings.
+    package static let valueLimit = 500_000
+
     /// Parses exactly one JSON value (RFC 8259) from UTF-8.
     /// - Parameter allowsNaN: also accept `NaN`, `Infinity` and `-Infinity`, as Python's `json.loads` does.
     /// - Throws: `SyntaxError`.

@@ -4,6 +4,7 @@ struct JSONParser {
     private let allowsNaN: Bool
     private var position = 0
     private var depth = 0
+    private var values = 0
 
     init(bytes: [UInt8], allowsNaN: Bool) {
         self.bytes = bytes
@@ -48,6 +49,8 @@ struct JSONParser {
     }
 
     private mutating func value() throws(JSON.SyntaxError) -> JSON {
+        values += 1
+        guard values <= JSON.valueLimit else { throw failure("too many values") }
         switch peek {
         case UInt8(ascii: "{"):
             var found: [JSON.Member] = []

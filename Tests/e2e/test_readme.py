@@ -295,7 +295,8 @@ def test_the_sidecar_of_the_readme_is_yaml_and_airlock_takes_its_arguments(start
 # MARK: docs
 
 def test_every_finding_of_the_linter_is_documented_with_its_severity():
-    source = (servers.REPOSITORY / "Sources/AirlockCore/Airflow/Finding.swift").read_text()
+    [file] = (servers.REPOSITORY / "Sources").rglob("Finding.swift")
+    source = file.read_text()
     body = source[source.index("enum Code"):source.index("package var json")]
     codes = {name: text or name for name, text in re.findall(r'^        case (\w+)(?: = "([\w-]+)")?$', body, re.MULTILINE)}
     warnings = set(re.findall(r"\.(\w+)", re.search(r"switch self \{\s+case (.*?):\s+\.warning", body, re.DOTALL)[1]))

@@ -281,7 +281,7 @@ def test_the_sidecar_of_the_readme_is_yaml_and_airlock_takes_its_arguments(start
     assert (program, verb) == ("airlock", "serve")
     (tmp_path / "airlock.key").write_text("QUlSTE9DSy1BSVJMT0NLLUFJUkxPQ0stQUlSTE9DSyE=\n")
     (tmp_path / "root-token").write_text("of-the-sidecar\n")
-    replaced = {"/data": str(start_airlock.data), "/key/airlock.key": str(tmp_path / "airlock.key")}
+    replaced = {"/data/airlock": str(start_airlock.data), "/key/airlock.key": str(tmp_path / "airlock.key")}
     [variable] = sidecar["env"]
     server = start_airlock(
         *[replaced.get(argument, argument) for argument in arguments], token=None,

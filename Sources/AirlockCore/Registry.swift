@@ -4,11 +4,11 @@ import Synchronization
 /// durably, then the memory is read anew under the lock, so that it never runs ahead of the store or falls behind it.
 package final class Registry: Sendable {
     private struct State {
-        var mounts: [String: Mount] = [:]
-        var authMounts: [String: Mount] = [:]
-        var policies: [String: (policy: Policy, rules: [Policy.Rule])] = [:]
+        var mounts: [ExactText: Mount] = [:]
+        var authMounts: [ExactText: Mount] = [:]
+        var policies: [ExactText: (policy: Policy, rules: [Policy.Rule])] = [:]
         /// Merged rules by the sorted policy names of a token; emptied by each change.
-        var accessControls: [[String]: AccessControl] = [:]
+        var accessControls: [[ExactText]: AccessControl] = [:]
     }
 
     private let storage: any Storage
@@ -26,10 +26,12 @@ package final class Registry: Sendable {
         try state.withLock { state in
             state = try storage.read { reader in
                 var fresh = State()
-                for (name, mount) in try reader.values(Mount.self, .mount) { fresh.mounts[name] = mount }
-                for (name, mount) in try reader.values(Mount.self, .authMount) { fresh.authMounts[name] = mount }
+                for (name, mount) in try reader.values(Mount.self, .mount) { fresh.mounts[ExactText(name)] = mount }
+                for (name, mount) in try reader.values(Mount.self, .authMount) {
+                    fresh.authMounts[ExactText(name)] = mount
+                }
                 for (name, policy) in try reader.values(Policy.self, .policy) {
-                    fresh.policies[name] = (policy, try policy.rules())
+                    fresh.policies[ExactText(name)] = (policy, try policy.rules())
                 }
                 return fresh
             }
@@ -41,15 +43,9 @@ package final class Registry: Sendable {
     package var mounts: [Mount] { state.withLock { Array($0.mounts.values) }.sorted { $0.path < $1.path } }
 
     /// The mount a path lies in. Mounts never nest, so at most one matches.
-    package func mount(for path: String) -> Mount? {
-        let candidates = Registry.prefixes(of: path)
-        return state.withLock { state in
-            for candidate in candidates { if let mount = state.mounts[candidate] { return mount } }
-            return nil
-        }
-    }
+    package func mount(for path: String) -> Mount? { state.withLock { Registry.mount(for: path, among: $0.mounts) } }
 
-    package func mount(named path: String) -> Mount? { state.withLock { $0.mounts[path] } }
+    package func mount(named path: String) -> Mount? { state.withLock { $0.mounts[ExactText(path)] } }
 
     package func enable(_ mount: Mount) async throws {
         try await storage.write { transaction in
@@ -94,14 +90,10 @@ package final class Registry: Sendable {
 
     /// - Parameter path: below `auth/`.
     package func authMount(for path: String) -> Mount? {
-        let candidates = Registry.prefixes(of: path)
-        return state.withLock { state in
-            for candidate in candidates { if let mount = state.authMounts[candidate] { return mount } }
-            return nil
-        }
+        state.withLock { Registry.mount(for: path, among: $0.authMounts) }
     }
 
-    package func authMount(named path: String) -> Mount? { state.withLock { $0.authMounts[path] } }
+    package func authMount(named path: String) -> Mount? { state.withLock { $0.authMounts[ExactText(path)] } }
 
     package func enableAuth(_ mount: Mount) async throws {
         try await storage.write { transaction in
@@ -119,27 +111,22 @@ package final class Registry: Sendable {
         try await storage.write { transaction in
             guard let mount = try transaction.value(Mount.self, RecordKey(.authMount, path)) else { return }
             try AppRoles.dropAll(transaction, mount: mount)
-            try TokenRecords.deleteAll(transaction) { $0.issuedThrough == mount.uuid }
+            try TokenRecords.delete(transaction) { $0.issuedThrough == mount.uuid }
             try transaction.delete(RecordKey(.authMount, path))
         }
         try reload()
     }
 
-    /// `a/b/c` -> `a/`, `a/b/`, `a/b/c/`: the mounts that could hold the path.
-    private static func prefixes(of path: String) -> [String] {
-        var prefixes: [String] = []
-        for index in path.utf8.indices where path.utf8[index] == UInt8(ascii: "/") {
-            prefixes.append(String(path[...index]))
-        }
-        if path.utf8.last != UInt8(ascii: "/") { prefixes.append(path + "/") }
-        return prefixes
+    private static func mount(for path: String, among mounts: [ExactText: Mount]) -> Mount? {
+        let path = path.utf8.last == UInt8(ascii: "/") ? path : path + "/"
+        return mounts.first { path.utf8.starts(with: $0.key.utf8) }?.value
     }
 
     // MARK: Policies
 
-    package var policyNames: [String] { state.withLock { Array($0.policies.keys) }.sorted() + [Policy.root] }
+    package var policyNames: [String] { state.withLock { $0.policies.keys.map(\.text) }.sorted() + [Policy.root] }
 
-    package func policy(_ name: String) -> Policy? { state.withLock { $0.policies[name]?.policy } }
+    package func policy(_ name: String) -> Policy? { state.withLock { $0.policies[ExactText(name)]?.policy } }
 
     /// - Throws: `AirlockError` when the text is refused (`Policy.rules`).
     package func write(_ policy: Policy) async throws {
@@ -156,6 +143,7 @@ package final class Registry: Sendable {
     /// The rules a token with these policies has now: a token stores names, so an edited policy acts at once.
     package func accessControl(_ names: [String]) -> AccessControl {
         if names.contains(Policy.root) { return .root }
+        let names = names.map { ExactText($0) }
         return state.withLock { state in
             if let known = state.accessControls[names] { return known }
             let made = AccessControl(rules: names.flatMap { state.policies[$0]?.rules ?? [] })

@@ -44,6 +44,8 @@ package protocol StorageReader {
     /// What lies directly in `folder` (empty, or ending in `/`): names without the folder's own path, subfolders with a
     /// trailing `/`, in byte order. A name that is also a folder appears twice.
     func children(_ kind: RecordKind, scope: String, folder: String) throws -> [String]
+    /// The same as `Storage.digest`.
+    func digest(_ text: String) -> String
 }
 
 /// A view that also writes. All of it is committed, durably, before `Storage.write` returns, or none of it.

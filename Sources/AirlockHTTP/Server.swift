@@ -60,6 +60,12 @@ struct Surfaces: HTTPResponder {
     let typed: TypedSurface
 
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
+        let response = try await answer(request, context: context)
+        // The answer to a HEAD has no body, or the next answer on the connection would be read as one.
+        return request.method == .head ? Response(status: response.status, headers: response.headers) : response
+    }
+
+    private func answer(_ request: Request, context: ConnectionContext) async throws -> Response {
         let path = request.head.path ?? "/"
         do {
             if path == "/v1" || path.hasPrefix("/v1/") {

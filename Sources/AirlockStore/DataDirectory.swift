@@ -17,6 +17,13 @@ package final class DataDirectory: Sendable {
             throw AirlockError(
                 .broken, "the data directory \(root) cannot be made", hint: "name another with --data-dir, or make it")
         }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+        guard names.isEmpty || names.contains("lock") else {
+            // Closing somebody's `/tmp` to all others would be the worse surprise.
+            throw AirlockError(
+                .broken, "\(root) is neither empty nor a data directory of Airlock",
+                hint: "name a directory of its own with --data-dir")
+        }
         guard chmod(root, 0o700) == 0 else {
             throw AirlockError(
                 .broken, "the data directory \(root) belongs to somebody else",

@@ -22,8 +22,9 @@ package struct OperatorKey: Sendable {
     package static func find(
         path: String?, environment: [String: String], directory: DataDirectory, isFirstStart: Bool
     ) throws -> OperatorKey {
-        let explicit = path ?? environment["AIRLOCK_KEY_FILE"]
-        if let explicit { return try OperatorKey(file: explicit, liesBesideData: false) }
+        if let explicit = path ?? environment["AIRLOCK_KEY_FILE"], !explicit.isEmpty {
+            return try OperatorKey(file: explicit, liesBesideData: false)
+        }
         if let credentials = environment["CREDENTIALS_DIRECTORY"] {
             let file = "\(credentials)/\(credentialName)"
             if FileManager.default.fileExists(atPath: file) {

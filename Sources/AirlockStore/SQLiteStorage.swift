@@ -59,8 +59,13 @@ package final class SQLiteStorage: Storage {
 
     private static func keys(_ database: Database) throws -> [Sealer.SealedKey] {
         try Row.fetchAll(database, sql: "SELECT term, sealed, installed FROM sealing_key").map { row in
-            Sealer.SealedKey(
-                term: row["term"], sealed: row["sealed"], installed: Timestamp(nanoseconds: row["installed"]))
+            guard let term = Int.fromDatabaseValue(row["term"]), let sealed = Data.fromDatabaseValue(row["sealed"]),
+                let installed = Int64.fromDatabaseValue(row["installed"])
+            else {
+                throw AirlockError(
+                    .broken, "the table of sealing keys is damaged", hint: "restore \(fileName) from a backup")
+            }
+            return Sealer.SealedKey(term: term, sealed: sealed, installed: Timestamp(nanoseconds: installed))
         }
     }
 
@@ -164,13 +169,23 @@ private struct RecordReader: StorageTransaction {
             sql: "SELECT term, sealed FROM record WHERE kind = ? AND scope = ? AND name = ? AND version = ?")
         let arguments: StatementArguments = [key.kind.rawValue, key.scope, key.name, key.version]
         guard let row = try Row.fetchOne(statement, arguments: arguments) else { return nil }
-        return try sealer.open(row["sealed"], term: row["term"], for: key)
+        // Decoded with care: a damaged row may hold anything.
+        guard let term = Int.fromDatabaseValue(row["term"]), let sealed = Data.fromDatabaseValue(row["sealed"]) else {
+            throw Sealer.damaged(key)
+        }
+        return try sealer.open(sealed, term: term, for: key)
     }
 
     func names(_ kind: RecordKind, scope: String) throws -> [String] {
-        try String.fetchAll(
+        try Row.fetchAll(
             database, sql: "SELECT DISTINCT name FROM record WHERE kind = ? AND scope = ? ORDER BY name",
-            arguments: [kind.rawValue, scope])
+            arguments: [kind.rawValue, scope]
+        ).map { row in
+            guard let name = String.fromDatabaseValue(row["name"]) else {
+                throw Sealer.damaged(RecordKey(kind, scope: scope, "?"))
+            }
+            return name
+        }
     }
 
     /// Steps from child to child through the primary key, so that a folder costs its children, not its descendants.
@@ -197,6 +212,8 @@ private struct RecordReader: StorageTransaction {
         }
         return children
     }
+
+    func digest(_ text: String) -> String { sealer.digest(text) }
 
     func put(_ key: RecordKey, _ bytes: [UInt8], expires: Timestamp?) throws {
         let statement = try database.cachedStatement(

@@ -69,14 +69,18 @@ struct Sealer: Sendable {
         guard let dataKey = dataKeys[term], let box = try? AES.GCM.SealedBox(combined: sealed),
             let bytes = try? AES.GCM.open(box, using: dataKey, authenticating: Sealer.binding(key, term: term))
         else {
-            throw AirlockError(
-                .broken, "a stored record does not open",
-                hint: """
-                    the \(key.kind.rawValue) record "\(key.name)" is damaged or was altered outside Airlock: write it \
-                    anew, or restore the data directory from a backup
-                    """)
+            throw Sealer.damaged(key)
         }
         return Array(bytes)
+    }
+
+    static func damaged(_ key: RecordKey) -> AirlockError {
+        AirlockError(
+            .broken, "a stored record does not open",
+            hint: """
+                the \(key.kind.rawValue) record "\(key.name)" is damaged or was altered outside Airlock: write it anew, or \
+                restore the data directory from a backup
+                """)
     }
 
     func digest(_ text: String) -> String {

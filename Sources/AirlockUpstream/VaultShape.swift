@@ -137,7 +137,7 @@ enum VaultShape {
 
     private static func ranges(_ slice: ArraySlice<UInt8>) throws(UpstreamError) -> JSON.MemberRanges? {
         do throws(JSON.SyntaxError) {
-            return try JSON.memberRanges(of: Array(slice))
+            return try JSON.parsed(Array(slice)).ranges
         } catch {
             throw noVaultAnswer
         }

@@ -75,15 +75,19 @@ struct Serve: AsyncParsableCommand {
         let server = Server(
             configuration: configuration, storage: storage, registry: registry, now: now, logger: logger)
         let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [
-                    .init(service: Serving(server: server, host: host)),
-                    .init(service: Sweeper(storage: storage, logger: logger)),
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        var group = ServiceGroupConfiguration(
+            services: [
+                .init(service: Serving(server: server, host: host)),
+                .init(service: Sweeper(storage: storage, logger: logger)),
+            ],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        // A client that stalls in the middle of a request does not keep the process for ever.
+        group.maximumGracefulShutdownDuration = .seconds(30)
+        group.maximumCancellationDuration = .seconds(5)
         do {
-            try await group.run()
+            try await ServiceGroup(configuration: group).run()
+        } catch is CancellationError {
+            logger.warning("stopped with requests unanswered: their clients had stalled for 30 s")
         } catch let error as IOError {
             throw AirlockError(
                 .broken,

@@ -59,8 +59,8 @@ struct ServeSettings {
 
     private static func defaultDirectory(_ environment: [String: String]) -> String {
         if let directory = environment["STATE_DIRECTORY"], !directory.isEmpty { return directory }
-        let state = environment["XDG_STATE_HOME"].flatMap { $0.isEmpty ? nil : $0 }
-        return (state ?? "\(environment["HOME"] ?? "").local/state".replacing("//", with: "/")) + "/airlock"
+        if let state = environment["XDG_STATE_HOME"], !state.isEmpty { return "\(state)/airlock" }
+        return "\(environment["HOME"] ?? "")/.local/state/airlock"
     }
 
     private static func members(ofFile file: String) throws -> [JSON.Member] {
@@ -106,7 +106,8 @@ struct ServeSettings {
 
     private static func rootToken(_ environment: [String: String], file: String?) throws -> SecretText? {
         var token = environment["AIRLOCK_ROOT_TOKEN"].flatMap { $0.isEmpty ? nil : $0 }
-        if token == nil, let file = environment["AIRLOCK_ROOT_TOKEN_FILE"] ?? file {
+        let named = environment["AIRLOCK_ROOT_TOKEN_FILE"].flatMap { $0.isEmpty ? nil : $0 }
+        if token == nil, let file = named ?? file {
             guard let data = FileManager.default.contents(atPath: file) else {
                 throw AirlockError.badRequest("the root token file \(file) cannot be read")
             }
@@ -121,7 +122,7 @@ struct ServeSettings {
 
     /// Plain HTTP leaves the machine only when it is said aloud.
     private func checkListener() throws {
-        let isLoopback = host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        let isLoopback = ["localhost", "::1"].contains(host) || CIDR("127.0.0.0/8")?.contains(host) ?? false
         guard isLoopback || insecureHTTP else {
             throw AirlockError.badRequest(
                 """

@@ -93,6 +93,7 @@ package struct AppRoles: Sendable {
         guard role.secretIDTTL == 0 || (ttl > 0 && ttl <= role.secretIDTTL) else {
             throw AirlockError.badRequest("ttl cannot be longer than the role's secret_id_ttl")
         }
+        guard uses >= 0 else { throw AirlockError.badRequest("num_uses cannot be negative") }
         guard role.secretIDUses == 0 || (uses > 0 && uses <= role.secretIDUses) else {
             throw AirlockError.badRequest("num_uses cannot be higher than the role's secret_id_num_uses")
         }
@@ -167,48 +168,64 @@ package struct AppRoles: Sendable {
     ///   - source: the client's address, for roles and secret ids bound to address blocks.
     /// - Throws: `AirlockError`; an unknown role id and a wrong secret id are told alike.
     package func login(roleID: String, secretID: String?, source: String?) async throws -> IssuedToken {
-        let refused = AirlockError.badRequest("invalid role or secret ID")
-        let idKey = roleIDKey(roleID)
-        let found = try storage.read { reader -> (name: String, role: AppRole)? in
-            guard let name = try reader.record(idKey).map({ String(decoding: $0, as: UTF8.self) }) else { return nil }
-            return try reader.value(AppRole.self, RecordKey(.role, scope: mount.uuid, name)).map { (name, $0) }
+        // Looked at first without the writer, so that wrong credentials do not hold up those who write.
+        _ = try storage.read { try credentials($0, roleID: roleID, secretID: secretID, source: source) }
+        // Then once more and in one step: a role, a secret id or a mount that goes away meanwhile issues no token.
+        return try await storage.write { transaction in
+            let found = try credentials(transaction, roleID: roleID, secretID: secretID, source: source)
+            var metadata: [String: String] = [:]
+            var blocks = found.role.token.boundCIDRs
+            if let used = found.secret {
+                try spend(used, of: found.name, in: transaction)
+                metadata = used.secret.metadata
+                if !used.secret.tokenCIDRs.isEmpty { blocks = used.secret.tokenCIDRs }
+            }
+            metadata["role_name"] = found.name
+            return try tokens.issue(try request(found, metadata, blocks), in: transaction)
         }
-        guard let (name, role) = found else { throw refused }
-        var metadata: [String: String] = [:]
-        var tokenCIDRs = role.token.boundCIDRs
-        if role.bindSecretID {
-            guard let secretID, !secretID.isEmpty else { throw AirlockError.badRequest("missing secret_id") }
-            let used = try await useSecretID(name, text: secretID, source: source, refused: refused)
-            metadata = used.metadata
-            if !used.tokenCIDRs.isEmpty { tokenCIDRs = used.tokenCIDRs }
-        }
-        try AppRoles.check(role.secretIDBoundCIDRs, source: source)
-        metadata["role_name"] = name
-        return try await tokens.issue(request(name, role, metadata, tokenCIDRs, identity: roleID))
     }
 
-    /// Checks the secret id and counts its use, durably; the last use deletes it.
-    private func useSecretID(
-        _ role: String, text: String, source: String?, refused: AirlockError
-    ) async throws -> SecretID {
-        let (scope, digest, now) = (secretScope(role), storage.digest(text), now())
-        let key = RecordKey(.secretID, scope: scope, digest)
-        let found = try storage.read { try $0.value(SecretID.self, key) }
-        guard let found, !found.isExpired(at: now) else { throw refused }
-        try AppRoles.check(found.cidrs, source: source)
-        guard found.usesLeft > 0 else { return found }
-        return try await storage.write { transaction in
-            guard var secret = try transaction.value(SecretID.self, key) else { throw refused }
-            if secret.usesLeft == 1 {
-                try transaction.delete(key)
-                try transaction.delete(RecordKey(.secretIDAccessor, scope: scope, secret.accessor))
-            } else {
-                secret.usesLeft -= 1
-                secret.updated = now
-                try transaction.put(key, value: secret, expires: secret.expires)
-            }
-            return secret
+    private struct Credentials {
+        let name: String
+        let role: AppRole
+        /// `nil` for a role without secret ids.
+        let secret: (digest: String, secret: SecretID)?
+    }
+
+    /// The role and the secret id, checked.
+    private func credentials(
+        _ reader: any StorageReader, roleID: String, secretID: String?, source: String?
+    ) throws -> Credentials {
+        let refused = AirlockError.badRequest("invalid role or secret ID")
+        guard try reader.value(Mount.self, RecordKey(.authMount, mount.path))?.uuid == mount.uuid,
+            let name = try reader.record(roleIDKey(roleID)).map({ String(decoding: $0, as: UTF8.self) }),
+            let role = try reader.value(AppRole.self, RecordKey(.role, scope: mount.uuid, name))
+        else { throw refused }
+        try AppRoles.check(role.secretIDBoundCIDRs, source: source)
+        guard role.bindSecretID else { return Credentials(name: name, role: role, secret: nil) }
+        guard let secretID, !secretID.isEmpty else { throw AirlockError.badRequest("missing secret_id") }
+        let digest = reader.digest(secretID)
+        let secret = try reader.value(SecretID.self, RecordKey(.secretID, scope: secretScope(name), digest))
+        guard let secret, !secret.isExpired(at: now()) else { throw refused }
+        try AppRoles.check(secret.cidrs, source: source)
+        return Credentials(name: name, role: role, secret: (digest, secret))
+    }
+
+    /// Counts one use of a secret id; the last use deletes it.
+    private func spend(
+        _ used: (digest: String, secret: SecretID), of role: String, in transaction: any StorageTransaction
+    ) throws {
+        guard used.secret.usesLeft > 0 else { return }
+        let key = RecordKey(.secretID, scope: secretScope(role), used.digest)
+        guard used.secret.usesLeft > 1 else {
+            try transaction.delete(key)
+            return try transaction.delete(
+                RecordKey(.secretIDAccessor, scope: secretScope(role), used.secret.accessor))
         }
+        var secret = used.secret
+        secret.usesLeft -= 1
+        secret.updated = now()
+        try transaction.put(key, value: secret, expires: secret.expires)
     }
 
     private static func check(_ blocks: [CIDR], source: String?) throws {
@@ -220,11 +237,14 @@ package struct AppRoles: Sendable {
     }
 
     private func request(
-        _ name: String, _ role: AppRole, _ metadata: [String: String], _ cidrs: [CIDR], identity: String
-    ) -> TokenRequest {
-        let settings = role.token
+        _ found: Credentials, _ metadata: [String: String], _ cidrs: [CIDR]
+    ) throws -> TokenRequest {
+        let (name, settings) = (found.name, found.role.token)
         var request = TokenRequest()
         request.policies = PolicyNames.normalised(settings.policies, withDefault: !settings.noDefaultPolicy)
+        guard !request.policies.contains(Policy.root) else {
+            throw AirlockError.badRequest("auth methods cannot create root tokens")
+        }
         request.path = "auth/\(mount.path)login"
         request.displayName = String(mount.path.dropLast()).replacing("/", with: "-")
         request.meta = metadata
@@ -237,7 +257,7 @@ package struct AppRoles: Sendable {
         request.issuedThrough = mount.uuid
         request.loginRole = name
         request.boundCIDRs = cidrs
-        request.entityID = RandomText.uuid(fromDigest: storage.digest("entity\n\(mount.uuid)\n\(identity)"))
+        request.entityID = RandomText.uuid(fromDigest: storage.digest("entity\n\(mount.uuid)\n\(found.role.roleID)"))
         return request
     }
 
@@ -261,17 +281,18 @@ package struct AppRoles: Sendable {
 package enum PolicyNames {
     /// In the order given, as a role shows them.
     package static func asGiven(_ names: [String]) -> [String] {
-        var seen: Set<String> = []
-        return names.map(cleaned).filter { !$0.isEmpty && seen.insert($0).inserted }
+        var seen: Set<ExactText> = []
+        return names.map(cleaned).filter { !$0.isEmpty && seen.insert(ExactText($0)).inserted }
     }
 
     private static func cleaned(_ name: String) -> String { name.filter { !$0.isWhitespace }.lowercased() }
 
     /// Sorted, as tokens hold them.
     package static func normalised(_ names: [String], withDefault: Bool) -> [String] {
-        var set = Set(asGiven(names))
-        if set.contains(Policy.root) { return [Policy.root] }
-        if withDefault { set.insert(Policy.fallback) } else { set.remove(Policy.fallback) }
-        return set.sorted()
+        let names = asGiven(names)
+        if names.contains(Policy.root) { return [Policy.root] }
+        var kept = names.filter { $0 != Policy.fallback }
+        if withDefault { kept.append(Policy.fallback) }
+        return kept.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 }

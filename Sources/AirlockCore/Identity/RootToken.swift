@@ -16,16 +16,17 @@ package enum RootToken {
         request.path = "auth/token/root"
         request.displayName = "root"
         request.neverExpires = true
-        let token = Tokens(storage: storage, now: now).issued(request).token
-        let accessorDigest = storage.digest(token.accessor)
+        let made = Tokens(storage: storage, now: now).issued(request).token
+        let moment = now()
         try await storage.write { transaction in
-            if let earlier = try transaction.record(key) {
-                let earlier = String(decoding: earlier, as: UTF8.self)
-                guard earlier != digest else { return }
-                try transaction.delete(RecordKey(.token, earlier))
+            if let earlier = try transaction.record(key).map({ String(decoding: $0, as: UTF8.self) }) {
+                let token = try TokenRecords.token(transaction, earlier)
+                // The same token again is no change, unless it has been revoked meanwhile.
+                if earlier == digest, let token, !token.isExpired(at: moment) { return }
+                if let token { try TokenRecords.deleteTree(transaction, token, digest: earlier) }
             }
             try transaction.put(key, Array(digest.utf8), expires: nil)
-            try TokenRecords.put(transaction, token, digest: digest, accessorDigest: accessorDigest)
+            try TokenRecords.put(transaction, made, digest: digest)
         }
     }
 }

@@ -18,8 +18,8 @@ package struct Token: Sendable, Codable, Equatable {
     /// Requests left; 0 means any number, -1 that the last one has been used.
     package var usesLeft: Int
     package let renewable: Bool
-    /// The parent's digest; `nil` for an orphan.
-    package var parent: String?
+    /// `nil` for an orphan.
+    package var parent: Parent?
     package var hasChildren = false
     /// Stable for a login identity; empty for tokens made by tokens.
     package let entityID: String
@@ -31,6 +31,17 @@ package struct Token: Sendable, Codable, Equatable {
     package var lastRenewal: Timestamp?
 
     package static let usedUp = -1
+
+    /// A parent, told apart from a later token of the same text by its accessor, which is random.
+    package struct Parent: Sendable, Codable, Equatable {
+        package let digest: String
+        package let accessor: String
+
+        package init(digest: String, accessor: String) {
+            self.digest = digest
+            self.accessor = accessor
+        }
+    }
 
     package func isExpired(at now: Timestamp) -> Bool { expires.map { $0 <= now } ?? false }
 
@@ -59,7 +70,7 @@ package struct TokenRequest: Sendable {
     package var renewable = true
     /// Text chosen by the caller instead of a random one.
     package var chosenText: String?
-    package var parent: String?
+    package var parent: Token.Parent?
     package var entityID = ""
     package var issuedThrough: String?
     package var loginRole: String?

@@ -4,32 +4,52 @@ package enum TokenRecords {
         try reader.value(Token.self, RecordKey(.token, digest))
     }
 
-    package static func put(
-        _ transaction: any StorageTransaction, _ token: Token, digest: String, accessorDigest: String
-    ) throws {
+    package static func put(_ transaction: any StorageTransaction, _ token: Token, digest: String) throws {
+        let accessor = transaction.digest(token.accessor)
         try transaction.put(RecordKey(.token, digest), value: token, expires: token.expires)
-        try transaction.put(RecordKey(.tokenAccessor, accessorDigest), Array(digest.utf8), expires: token.expires)
+        try transaction.put(RecordKey(.tokenAccessor, accessor), Array(digest.utf8), expires: token.expires)
+    }
+
+    package static func delete(_ transaction: any StorageTransaction, _ token: Token, digest: String) throws {
+        try transaction.delete(RecordKey(.token, digest))
+        try transaction.delete(RecordKey(.tokenAccessor, transaction.digest(token.accessor)))
     }
 
     /// The live token of that digest: there, not expired, not used up, and so are its ancestors (a child dies with its
-    /// parent, at once).
+    /// parent, at once). A later token of a parent's text is not that parent.
     package static func live(_ reader: any StorageReader, _ digest: String, now: Timestamp) throws -> Token? {
         guard let token = try token(reader, digest) else { return nil }
         var current = token
         while true {
             guard !current.isExpired(at: now), current.usesLeft != Token.usedUp else { return nil }
-            guard let parent = current.parent else { return token }
-            guard let next = try self.token(reader, parent) else { return nil }
-            current = next
+            guard let link = current.parent else { return token }
+            guard let parent = try self.token(reader, link.digest), parent.accessor == link.accessor else { return nil }
+            current = parent
         }
     }
 
     /// Deletes every token the condition names. Reads all tokens: for rare administrative calls only.
-    package static func deleteAll(
-        _ transaction: any StorageTransaction, where isDoomed: (Token) -> Bool
-    ) throws {
+    package static func delete(_ transaction: any StorageTransaction, where isDoomed: (Token) -> Bool) throws {
         for (digest, token) in try transaction.values(Token.self, .token) where isDoomed(token) {
-            try transaction.delete(RecordKey(.token, digest))
+            try delete(transaction, token, digest: digest)
+        }
+    }
+
+    /// Deletes a token and everything made with it, directly or not.
+    package static func deleteTree(_ transaction: any StorageTransaction, _ root: Token, digest: String) throws {
+        try delete(transaction, root, digest: digest)
+        guard root.hasChildren else { return }
+        let all = try transaction.values(Token.self, .token)
+        var doomed: Set<String> = [root.accessor]
+        var grown = true
+        while grown {
+            grown = false
+            for (digest, token) in all where !doomed.contains(token.accessor) {
+                guard let parent = token.parent, doomed.contains(parent.accessor) else { continue }
+                doomed.insert(token.accessor)
+                try delete(transaction, token, digest: digest)
+                grown = true
+            }
         }
     }
 }

@@ -36,13 +36,12 @@ package struct Tokens: Sendable {
 
     /// Counts one use, durably, before the request is served.
     private func use(_ digest: String) async throws -> Found {
-        try await storage.write { [storage] transaction in
+        try await storage.write { transaction in
             guard var token = try TokenRecords.token(transaction, digest), token.usesLeft != Token.usedUp else {
                 throw AirlockError.invalidToken
             }
             if token.usesLeft > 0 { token.usesLeft = token.usesLeft == 1 ? Token.usedUp : token.usesLeft - 1 }
-            try TokenRecords.put(
-                transaction, token, digest: digest, accessorDigest: storage.digest(token.accessor))
+            try TokenRecords.put(transaction, token, digest: digest)
             return Found(digest: digest, token: token)
         }
     }
@@ -72,21 +71,26 @@ package struct Tokens: Sendable {
     // MARK: Issuing
 
     package func issue(_ request: TokenRequest) async throws -> IssuedToken {
+        try await storage.write { transaction in try issue(request, in: transaction) }
+    }
+
+    /// The same inside a transaction that has more to do, such as checking the role of a login.
+    package func issue(_ request: TokenRequest, in transaction: any StorageTransaction) throws -> IssuedToken {
         let made = issued(request)
-        let text = String(decoding: made.text.bytes, as: UTF8.self)
-        let digests = (text: storage.digest(text), accessor: storage.digest(made.token.accessor))
-        try await storage.write { transaction in
-            if request.chosenText != nil, try TokenRecords.token(transaction, digests.text) != nil {
-                throw AirlockError.badRequest("cannot create a token with a duplicate ID")
-            }
-            if let digest = request.parent, var parent = try TokenRecords.token(transaction, digest),
-                !parent.hasChildren
-            {
-                parent.hasChildren = true
-                try transaction.put(RecordKey(.token, digest), value: parent, expires: parent.expires)
-            }
-            try TokenRecords.put(transaction, made.token, digest: digests.text, accessorDigest: digests.accessor)
+        let digest = transaction.digest(String(decoding: made.text.bytes, as: UTF8.self))
+        if request.chosenText != nil, try TokenRecords.live(transaction, digest, now: made.token.issued) != nil {
+            throw AirlockError.badRequest("cannot create a token with a duplicate ID")
         }
+        if let link = request.parent {
+            guard var parent = try TokenRecords.live(transaction, link.digest, now: made.token.issued),
+                parent.accessor == link.accessor
+            else { throw AirlockError.invalidToken }
+            if !parent.hasChildren {
+                parent.hasChildren = true
+                try TokenRecords.put(transaction, parent, digest: link.digest)
+            }
+        }
+        try TokenRecords.put(transaction, made.token, digest: digest)
         return made
     }
 
@@ -121,7 +125,7 @@ package struct Tokens: Sendable {
         Token, [String]
     ) {
         let now = now()
-        return try await storage.write { [storage] transaction in
+        return try await storage.write { transaction in
             guard var token = try TokenRecords.live(transaction, found.digest, now: now) else {
                 throw AirlockError.badRequest("token not found")
             }
@@ -133,8 +137,7 @@ package struct Tokens: Sendable {
             token.expires = now.adding(seconds: granted.ttl)
             token.lastRenewal = now
             token.lastTTL = granted.ttl
-            try TokenRecords.put(
-                transaction, token, digest: found.digest, accessorDigest: storage.digest(token.accessor))
+            try TokenRecords.put(transaction, token, digest: found.digest)
             return (token, granted.warning.map { [$0] } ?? [])
         }
     }
@@ -142,34 +145,21 @@ package struct Tokens: Sendable {
     /// The token and all its descendants are dead once this returns.
     /// - Parameter orphansChildren: its children live on as orphans instead.
     package func revoke(_ found: Found, orphansChildren: Bool = false) async throws {
-        let accessor = storage.digest(found.token.accessor)
         try await storage.write { transaction in
-            try transaction.delete(RecordKey(.token, found.digest))
-            try transaction.delete(RecordKey(.tokenAccessor, accessor))
-            guard found.token.hasChildren else { return }
-            if orphansChildren {
-                for (digest, child) in try transaction.values(Token.self, .token) where child.parent == found.digest {
-                    var orphan = child
-                    orphan.parent = nil
-                    try transaction.put(RecordKey(.token, digest), value: orphan, expires: orphan.expires)
-                }
-            } else {
-                try Tokens.deleteDescendants(transaction, of: found.digest)
+            guard let token = try TokenRecords.token(transaction, found.digest),
+                token.accessor == found.token.accessor
+            else { return }
+            guard orphansChildren else {
+                return try TokenRecords.deleteTree(transaction, token, digest: found.digest)
+            }
+            try TokenRecords.delete(transaction, token, digest: found.digest)
+            guard token.hasChildren else { return }
+            for (digest, child) in try transaction.values(Token.self, .token)
+            where child.parent?.accessor == token.accessor {
+                var orphan = child
+                orphan.parent = nil
+                try TokenRecords.put(transaction, orphan, digest: digest)
             }
         }
-    }
-
-    private static func deleteDescendants(_ transaction: any StorageTransaction, of ancestor: String) throws {
-        let all = try transaction.values(Token.self, .token)
-        var doomed: Set<String> = [ancestor]
-        var grown = true
-        while grown {
-            grown = false
-            for (digest, token) in all where !doomed.contains(digest) && token.parent.map(doomed.contains) ?? false {
-                doomed.insert(digest)
-                grown = true
-            }
-        }
-        for digest in doomed { try transaction.delete(RecordKey(.token, digest)) }
     }
 }

@@ -66,9 +66,12 @@ struct EnvFileParser {
         position = equals + 1
         // What is left of a multi-line base64 value would pass for a name (`Zm9v==`) and be printed as one.
         let hasNoValue = bytes[position..<end].allSatisfy { $0 == Byte.equals || isBlank($0) }
-        if hasNoValue, faults.last?.line == line - 1 {
+        let isVariableName = slice.allSatisfy {
+            $0 == UInt8(ascii: "_") || (0x30...0x39).contains($0) || (0x41...0x5A).contains($0)
+        }
+        if hasNoValue, !isVariableName || faults.last?.line == line - 1 {
             throw Refusal(
-                reason: "this looks like the rest of the refused value above; put quotes around the whole value")
+                reason: "this looks like the rest of a value above; put quotes around a whole value of several lines")
         }
         return name
     }

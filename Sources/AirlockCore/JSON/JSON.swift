@@ -61,11 +61,11 @@ package indirect enum JSON: Sendable {
         try self.init(parsing: text.utf8, allowsNaN: allowsNaN)
     }
 
-    /// The members of the object that `bytes` hold, each with the byte range of its value, so that a value can be kept
-    /// exactly as it was sent; `nil` when the value is not an object.
-    package static func memberRanges(of bytes: [UInt8]) throws(SyntaxError) -> MemberRanges? {
+    /// The value that `bytes` hold and, when it is an object, where each member's value lies in them, so that a value can be
+    /// kept exactly as it was sent.
+    package static func parsed(_ bytes: [UInt8]) throws(SyntaxError) -> (json: JSON, ranges: MemberRanges?) {
         var parser = JSONParser(bytes: bytes, allowsNaN: false)
-        return try parser.memberRanges()
+        return try parser.documentWithRanges()
     }
 }
 
@@ -121,7 +121,7 @@ extension JSON {
         }
     }
 
-    /// Escapes what Go's encoder escapes: `<`, `>`, `&` and the two line separators too, so that bodies match Vault's.
+    /// Escapes `<`, `>` and `&` too, as Go's encoder does, so that bodies match Vault's.
     private static func write(_ text: String, to out: inout [UInt8]) {
         out.append(UInt8(ascii: "\""))
         for byte in text.utf8 {

@@ -7,15 +7,17 @@ package enum JSONMerge {
     private static func merged(_ target: JSON, _ patch: JSON) -> JSON {
         guard case .object(let changes) = patch else { return patch }
         var members = target.members ?? []
+        var places: [ExactText: Int] = [:]
+        for (place, member) in members.enumerated() { places[ExactText(member.name)] = place }
+        var removed: Set<Int> = []
         for change in changes {
-            let place = members.firstIndex { $0.name == change.name }
-            switch (place, change.value) {
-            case (let place?, .null): members.remove(at: place)
+            switch (places[ExactText(change.name)], change.value) {
+            case (let place?, .null): removed.insert(place)
             case (nil, .null): continue
             case (let place?, let value): members[place].value = merged(members[place].value, value)
             case (nil, let value): members.append(.init(change.name, merged(.object([]), value)))
             }
         }
-        return .object(members)
+        return .object(members.enumerated().filter { !removed.contains($0.offset) }.map(\.element))
     }
 }

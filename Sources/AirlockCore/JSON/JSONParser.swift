@@ -18,21 +18,13 @@ struct JSONParser {
         return value
     }
 
-    mutating func memberRanges() throws(JSON.SyntaxError) -> JSON.MemberRanges? {
+    mutating func documentWithRanges() throws(JSON.SyntaxError) -> (json: JSON, ranges: JSON.MemberRanges?) {
         skipBlanks()
-        guard peek == UInt8(ascii: "{") else {
-            _ = try value()
-            try end()
-            return nil
-        }
+        guard peek == UInt8(ascii: "{") else { return (try document(), nil) }
         var ranges = JSON.MemberRanges()
-        try members { (parser, name) throws(JSON.SyntaxError) in
-            let start = parser.position
-            _ = try parser.value()
-            ranges.members.append((name, start..<parser.position))
-        }
+        let json = try object { ranges.members.append(($0, $1)) }
         try end()
-        return ranges
+        return (json, ranges)
     }
 
     private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
@@ -53,18 +45,7 @@ struct JSONParser {
         guard values <= JSON.valueLimit else { throw failure("too many values") }
         switch peek {
         case UInt8(ascii: "{"):
-            var found: [JSON.Member] = []
-            var places: [[UInt8]: Int] = [:]
-            try members { (parser, name) throws(JSON.SyntaxError) in
-                let member = JSON.Member(name, try parser.value())
-                if let place = places.updateValue(found.count, forKey: Array(name.utf8)) {
-                    places[Array(name.utf8)] = place
-                    found[place] = member
-                } else {
-                    found.append(member)
-                }
-            }
-            return .object(found)
+            return try object()
         case UInt8(ascii: "["): return try array()
         case UInt8(ascii: "\""): return .string(try string())
         case UInt8(ascii: "t"): return try word("true", .bool(true))
@@ -122,6 +103,24 @@ struct JSONParser {
             default: throw failure("expected ',' or '}'")
             }
         }
+    }
+
+    /// - Parameter visit: told each member's name and where its value lies.
+    private mutating func object(_ visit: (String, Range<Int>) -> Void = { _, _ in }) throws(JSON.SyntaxError) -> JSON {
+        var found: [JSON.Member] = []
+        var places: [ExactText: Int] = [:]
+        try members { (parser, name) throws(JSON.SyntaxError) in
+            let start = parser.position
+            let member = JSON.Member(name, try parser.value())
+            visit(name, start..<parser.position)
+            if let place = places[ExactText(name)] {
+                found[place] = member
+            } else {
+                places[ExactText(name)] = found.count
+                found.append(member)
+            }
+        }
+        return .object(found)
     }
 
     private mutating func array() throws(JSON.SyntaxError) -> JSON {

@@ -21,6 +21,18 @@ package struct KVPlain: Sendable {
         try await storage.write { try $0.put(key, data.bytes, expires: nil) }
     }
 
+    /// Changes what is there in one step, so that no other write falls between.
+    /// - Parameter change: from what is there, `nil` when nothing is, to what shall be; throws to leave it as it is.
+    package func update(
+        _ path: SecretPath, _ change: @escaping @Sendable (SecretPayload?) throws -> SecretPayload
+    ) async throws {
+        let key = RecordKey(.kvSecret, scope: scope, path.text)
+        try await storage.write { transaction in
+            let data = try change(try transaction.record(key).map(SecretPayload.init))
+            try transaction.put(key, data.bytes, expires: nil)
+        }
+    }
+
     package func delete(_ path: SecretPath) async throws {
         let key = RecordKey(.kvSecret, scope: scope, path.text)
         try await storage.write { try $0.delete(key) }

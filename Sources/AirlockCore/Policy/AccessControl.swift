@@ -16,8 +16,7 @@ package struct AccessControl: Sendable {
     private init(isRoot: Bool, rules: [Policy.Rule]) {
         var merged: [[UInt8]: Capabilities] = [:]
         for rule in rules {
-            // No capabilities at all means deny.
-            merged[Array(rule.path.utf8), default: []].formUnion(rule.capabilities.isEmpty ? .deny : rule.capabilities)
+            merged[Array(rule.path.utf8), default: []].formUnion(rule.capabilities)
         }
         var exact: [[UInt8]: Capabilities] = [:]
         var patterns: [(pattern: PathPattern, capabilities: Capabilities)] = []
@@ -60,7 +59,7 @@ package struct AccessControl: Sendable {
     package func names(on path: String) -> [String] {
         if isRoot { return [Policy.root] }
         let bare = path.utf8.first == UInt8(ascii: "/") ? Array(path.utf8.dropFirst()) : Array(path.utf8)
-        let rule = rule(for: bare) ?? (bare.last == UInt8(ascii: "/") ? listRule(for: bare) : nil)
+        let rule = bare.last == UInt8(ascii: "/") ? listRule(for: bare) : rule(for: bare)
         guard let rule, !rule.isDenied else { return ["deny"] }
         return rule.names
     }

@@ -61,6 +61,9 @@ package struct Policy: Sendable, Codable {
         guard !path.contains("{{") else {
             throw failure("templated paths are not supported; write the path out", line: block.line)
         }
+        guard !path.contains("+*") else {
+            throw failure("'+*' is not allowed: use '+/*' or '*'", line: block.line)
+        }
         var capabilities: Capabilities = []
         for member in block.members {
             switch (member.name, member.value) {

@@ -45,7 +45,7 @@ package struct PolicyBlock: Sendable, Equatable {
             let line = 1 + text.utf8.prefix(error.offset).count { $0 == 0x0A }
             throw ParseError(line: line, reason: error.reason)
         }
-        self.init(members: (parsed.members ?? []).map(PolicyBlock.member), line: 1)
+        try self.init(block: parsed)
     }
 
     package init(members: [Member], line: Int) {
@@ -54,22 +54,36 @@ package struct PolicyBlock: Sendable, Equatable {
     }
 
     /// JSON gives no lines of its own: errors in JSON policies name the member and say line 1.
-    private static func member(_ member: JSON.Member) -> Member {
-        func block(_ json: JSON) -> PolicyBlock {
-            PolicyBlock(members: (json.members ?? []).map(PolicyBlock.member), line: 1)
+    private init(block json: JSON) throws(ParseError) {
+        guard let members = json.members else { throw ParseError(line: 1, reason: "expected an object") }
+        self.members = []
+        line = 1
+        for member in members { self.members.append(try PolicyBlock.member(member)) }
+    }
+
+    private static func labelled(_ json: JSON) throws(ParseError) -> [Labelled] {
+        guard let members = json.members else { throw ParseError(line: 1, reason: "\"path\" must hold objects") }
+        var blocks: [Labelled] = []
+        for member in members {
+            blocks.append(Labelled(label: member.name, block: try PolicyBlock(block: member.value)))
         }
-        func labelled(_ json: JSON) -> [Labelled] {
-            (json.members ?? []).map { Labelled(label: $0.name, block: block($0.value)) }
+        return blocks
+    }
+
+    private static func member(_ member: JSON.Member) throws(ParseError) -> Member {
+        var value = Value.other
+        switch member.value {
+        case .array(let elements) where member.name == "path":
+            var blocks: [Labelled] = []
+            for element in elements { blocks += try labelled(element) }
+            value = .blocks(blocks)
+        case _ where member.name == "path": value = .blocks(try labelled(member.value))
+        case .string(let text): value = .text(text)
+        case .array(let elements):
+            let texts = elements.compactMap(\.text)
+            if texts.count == elements.count { value = .list(texts) }
+        default: break
         }
-        let value: Value =
-            switch member.value {
-            case .string(let text): .text(text)
-            case .object where member.name == "path": .blocks(labelled(member.value))
-            case .array(let elements) where member.name == "path": .blocks(elements.flatMap(labelled))
-            case .array(let elements) where elements.allSatisfy({ $0.text != nil }):
-                .list(elements.compactMap(\.text))
-            default: .other
-            }
         return Member(name: member.name, value: value, line: 1)
     }
 }

@@ -75,8 +75,9 @@ struct MountedSecrets: Sendable {
         var ids: Set<String> = []
         for folder in folders {
             try authorize(.list, folder, endpoint: "metadata")
-            let names = try isVersioned ? versioned.list(folder: folder + "/") : plain.list(folder: folder + "/")
-            ids.formUnion(names.filter { !$0.hasSuffix("/") && (try? authorize(.read, "\(folder)/\($0)")) != nil })
+            let prefix = folder.isEmpty ? "" : folder + "/"
+            let names = try isVersioned ? versioned.list(folder: prefix) : plain.list(folder: prefix)
+            ids.formUnion(names.filter { !$0.hasSuffix("/") && (try? authorize(.read, prefix + $0)) != nil })
         }
         return ids.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
@@ -90,8 +91,10 @@ struct MountedSecrets: Sendable {
         guard isVersioned else {
             let isThere = try plain.read(path) != nil
             try authorize(isThere ? .update : .create, path.text)
-            if isThere { throw exists }
-            try await plain.write(path, data: data)
+            try await plain.update(path) { found in
+                guard found == nil else { throw exists }
+                return data
+            }
             return
         }
         let metadata = try versioned.metadata(path)
@@ -105,12 +108,18 @@ struct MountedSecrets: Sendable {
     }
 
     /// Changes a secret; when somebody else wrote meanwhile, the change is made again on what they wrote.
-    func update(_ id: String, _ change: (SecretPayload) throws -> SecretPayload) async throws {
+    func update(_ id: String, _ change: @escaping @Sendable (SecretPayload) throws -> SecretPayload) async throws {
         for _ in 0..<8 {
             guard let found = try read(id) else { throw absent }
             let path = try path(id, in: found.folder)
             try authorize(.update, path.text)
-            guard isVersioned else { return try await plain.write(path, data: try change(found.data)) }
+            guard isVersioned else {
+                let absent = absent
+                return try await plain.update(path) { data in
+                    guard let data else { throw absent }
+                    return try change(data)
+                }
+            }
             guard let stored = try versioned.read(path, version: nil), let data = stored.data else { throw absent }
             do {
                 _ = try await versioned.write(path, data: try change(data), cas: stored.version)

@@ -8,6 +8,9 @@ enum CapabilityRoutes {
         Route("capabilities-accessor", [.write: ofAccessor]),
     ]
 
+    /// Each path is compared with every wildcard of the policies, and any token may ask.
+    private static let pathLimit = 1000
+
     private static let ofSelf: Route.Handler = { call in
         try answer(call, access: try call.requirePrincipal().access)
     }
@@ -29,10 +32,12 @@ enum CapabilityRoutes {
     private static func answer(_ call: Call, access: AccessControl) throws -> VaultResponse {
         let paths = try call.fields.list("paths") ?? call.fields.list("path") ?? []
         guard !paths.isEmpty else { throw AirlockError.badRequest("paths must be supplied") }
-        var members: [JSON.Member] = []
-        for path in paths where !members.contains(where: { $0.name == path }) {
-            members.append(.init(path, .strings(access.names(on: path))))
+        guard paths.count <= pathLimit else {
+            throw AirlockError.badRequest("at most \(pathLimit) paths at a time, \(paths.count) were sent")
         }
+        var seen: Set<ExactText> = []
+        var members = paths.filter { seen.insert(ExactText($0)).inserted }
+            .map { JSON.Member($0, .strings(access.names(on: $0))) }
         if paths.count == 1, let only = members.first { members.append(.init("capabilities", only.value)) }
         return .data(members, repeatsData: true)
     }

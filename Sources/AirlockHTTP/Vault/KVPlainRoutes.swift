@@ -45,7 +45,8 @@ enum KVPlainRoutes {
     }
 
     private static let delete: Route.Handler = { call in
-        try await engine(call).delete(try SecretPath(call["path"]))
+        // What cannot be there is gone already.
+        if let path = try? SecretPath(call["path"]) { try await engine(call).delete(path) }
         return .noContent
     }
 }

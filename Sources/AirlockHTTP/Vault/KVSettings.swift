@@ -19,6 +19,9 @@ struct KVSettings: Sendable {
             try fields.flag("metadata_cas_required") ?? (isReset("metadata_cas_required") ? false : nil)
         deleteVersionAfter =
             try fields.duration("delete_version_after") ?? (isReset("delete_version_after") ? 0 : nil)
+        guard metadataCasRequired != true else {
+            throw AirlockError.badRequest("metadata_cas_required is not enforced by Airlock and therefore refused")
+        }
         if let wanted = maxVersions, wanted < 0 {
             throw AirlockError.badRequest("max_versions cannot be negative")
         }

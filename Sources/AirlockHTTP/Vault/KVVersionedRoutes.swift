@@ -166,7 +166,7 @@ enum KVVersionedRoutes {
 
     private static let readSubkeys: Route.Handler = { call in
         let query = Fields(.object(call.request.query.map { .init($0.key, .string($0.value)) }))
-        let (version, depth) = (try query.integer("version"), try query.integer("depth") ?? 0)
+        let (version, depth) = (try query.integer("version"), max(0, try query.integer("depth") ?? 0))
         guard let path = try? SecretPath(call["path"]), let stored = try engine(call).read(path, version: version)
         else {
             throw AirlockError.absent
@@ -181,8 +181,10 @@ enum KVVersionedRoutes {
     private static func subkeys(of json: JSON, depth: Int) -> JSON {
         guard case .object(let members) = json, !members.isEmpty else { return .null }
         return .object(
-            members.map { .init($0.name, depth == 1 ? .null : subkeys(of: $0.value, depth: max(0, depth - 1))) }
-                .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) })
+            members.map {
+                .init($0.name, depth == 1 ? .null : subkeys(of: $0.value, depth: depth == 0 ? 0 : depth - 1))
+            }
+            .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) })
     }
 
     // MARK: Metadata and config

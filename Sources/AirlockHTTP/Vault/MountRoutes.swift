@@ -165,7 +165,9 @@ enum MountRoutes {
     private static let enableAuth: Route.Handler = { call in
         let path = normalised(call["path"])
         _ = try SecretPath(String(path.dropLast()))
-        guard path != token.path else { throw AirlockError.badRequest("path is already in use at \(path)") }
+        guard !path.hasPrefix(token.path) else {
+            throw AirlockError.badRequest("path is already in use at \(token.path)")
+        }
         guard let type = try call.fields.string("type"), !type.isEmpty else {
             throw AirlockError.badRequest("backend type must be specified as a string")
         }

@@ -24,6 +24,9 @@ enum TokenRoutes {
     private static func create(orphan: Bool) -> Route.Handler {
         { call in
             let principal = try call.requirePrincipal()
+            guard principal.token.usesLeft == 0 else {
+                throw AirlockError.badRequest("restricted use token cannot generate child tokens")
+            }
             let isSudo = principal.access.allows(.sudo, on: call.request.path)
             let (request, warnings) = try request(call, principal, orphan: orphan, isSudo: isSudo)
             var made = try await call.services.tokens.issue(request)
@@ -42,7 +45,7 @@ enum TokenRoutes {
         let fields = call.fields
         var request = TokenRequest()
         request.path = call.request.path
-        request.parent = principal.found.digest
+        request.parent = Token.Parent(digest: principal.found.digest, accessor: principal.token.accessor)
         let wantsOrphan = try fields.flag("no_parent") ?? false
         if wantsOrphan && !isSudo {
             throw AirlockError.badRequest("root or sudo privileges required to create orphan token")
@@ -95,7 +98,12 @@ enum TokenRoutes {
         let value = call.fields["policies"]
         // A plain string is one policy's name here, commas and all.
         let asked = try value?.text.map { [$0] } ?? call.fields.list("policies") ?? []
-        let withDefault = !(try call.fields.flag("no_default_policy") ?? false)
+        let own = Set(principal.token.policies.map { ExactText($0) })
+        let mayHaveDefault = isSudo || own.contains(ExactText(Policy.fallback))
+        let withDefault = try mayHaveDefault && !(call.fields.flag("no_default_policy") ?? false)
+        guard mayHaveDefault || !asked.contains(Policy.fallback) else {
+            throw AirlockError.badRequest("child policies must be subset of parent")
+        }
         if asked.isEmpty {
             request.policies =
                 principal.token.isRoot
@@ -109,8 +117,7 @@ enum TokenRoutes {
             }
             request.neverExpires = request.ttl == 0 && request.period == 0 && request.explicitMaxTTL == 0
         } else if !isSudo {
-            let own = Set(principal.token.policies).union([Policy.fallback])
-            guard own.isSuperset(of: request.policies) else {
+            guard own.isSuperset(of: request.policies.map { ExactText($0) }) else {
                 throw AirlockError.badRequest("child policies must be subset of parent")
             }
         }

@@ -17,34 +17,43 @@ struct VaultRequest: Sendable {
     let token: SecretPayload?
     /// The client's address.
     let source: String?
-    /// The body as it came; empty when there is none or it is not to be read as JSON.
-    let body: [UInt8]
+    /// The body as it came; empty when there is none, it is not to be read as JSON, or it has not been read yet.
+    private(set) var body: [UInt8] = []
     /// Where the body's top-level members lie in it.
-    let memberRanges: JSON.MemberRanges
-    let fields: JSON
+    private(set) var memberRanges = JSON.MemberRanges.none
+    private(set) var fields = JSON.object([])
 
+    /// Understands the request line and the headers; the body is read later, by `readBody`.
     /// - Throws: `AirlockError`, or a `VaultResponse.Early` for the few answers that are not Vault's error envelope.
-    init(_ request: Request, source: String?, bodyLimit: Int) async throws {
-        let headers = request.headers
+    init(_ request: Request, source: String?) throws {
         let target = request.head.path ?? "/"
         let split = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let rawPath = String(split[0])
         let rawQuery = split.count == 2 ? String(split[1]) : ""
+        guard rawPath.utf8.count <= VaultRequest.pathLimit else {
+            throw AirlockError.badRequest("the path is too long")
+        }
         if let clean = VaultRequest.cleaned(rawPath) {
             throw VaultResponse.Early.redirect(to: clean + (rawQuery.isEmpty ? "" : "?" + rawQuery))
         }
         path = try VaultRequest.decoded(rawPath)
         query = try VaultRequest.query(rawQuery)
         operation = try VaultRequest.operation(request.method, query: query)
-        token = VaultRequest.token(headers)
+        token = VaultRequest.token(request.headers)
         self.source = source
-        try VaultRequest.checkHeaders(headers)
+        try VaultRequest.checkHeaders(request.headers)
+        if operation == .patch { try VaultRequest.checkPatchType(request.headers[.contentType]) }
+    }
 
-        let isWrite = operation == .write || operation == .patch
-        if operation == .patch { try VaultRequest.checkPatchType(headers[.contentType]) }
-        let collected = isWrite ? try await VaultRequest.collect(request, limit: bodyLimit) : []
+    /// Bytes of a path before decoding: the longest secret path with every byte escaped, and a mount before it.
+    private static let pathLimit = 4 * SecretPath.lengthLimit
+
+    /// Reads and parses the body of a write.
+    mutating func readBody(_ request: Request, limit: Int) async throws {
+        guard operation == .write || operation == .patch else { return }
+        let collected = try await VaultRequest.collect(request, limit: limit)
         // A form is not read as JSON, but what opens like an object is one, whatever its type says.
-        let isForm = headers[.contentType]?.hasPrefix("application/x-www-form-urlencoded") ?? false
+        let isForm = request.headers[.contentType]?.hasPrefix("application/x-www-form-urlencoded") ?? false
         body = isForm && collected.first != UInt8(ascii: "{") ? [] : collected
         (fields, memberRanges) = try VaultRequest.parse(body)
     }
@@ -65,8 +74,8 @@ struct VaultRequest: Sendable {
     private static func parse(_ body: [UInt8]) throws -> (JSON, JSON.MemberRanges) {
         guard body.contains(where: { $0 > 0x20 }) else { return (.object([]), .none) }
         do {
-            if let ranges = try JSON.memberRanges(of: body) { return (try JSON(parsing: body), ranges) }
-            let value = try JSON(parsing: body)
+            let (value, ranges) = try JSON.parsed(body)
+            if let ranges { return (value, ranges) }
             if value.isNull { return (.object([]), .none) }
             throw AirlockError.badRequest(
                 "failed to decode JSON input: json: cannot unmarshal \(value.goKind) into Go value of type map[string]interface {}"

@@ -2,8 +2,8 @@ import AirlockCore
 import HTTPTypes
 import Hummingbird
 
-/// The Vault surface: from a request below `/v1/` to its answer. The order of the checks is Vault's: the body is read, the
-/// token recognised, the path found, the policy asked, and only then anything is looked up.
+/// The Vault surface: from a request below `/v1/` to its answer. The path is found and the token recognised before the body
+/// is read, so that a stranger costs little; then the policy is asked, and only then anything is looked up.
 struct VaultSurface: Sendable {
     let services: Services
     let bodyLimit: Int
@@ -16,23 +16,32 @@ struct VaultSurface: Sendable {
     }
 
     func respond(to request: Request, source: String?) async throws -> Response {
-        let parsed = try await VaultRequest(request, source: source, bodyLimit: bodyLimit)
+        var parsed = try VaultRequest(request, source: source)
         guard parsed.operation != .unknown else { throw AirlockError(.notAllowed, nil) }
-        return try await answer(parsed).rendered()
-    }
-
-    private func answer(_ request: VaultRequest) async throws -> VaultResponse {
-        let target = target(of: request.path)
+        let target = target(of: parsed.path)
         let route = target.flatMap { $0.engine.route(for: $0.path) }
         let isOpen = route?.route.access == .open
-        var call = Call(
-            request: request, services: services,
-            principal: try await principal(request, isOptional: isOpen), mount: target?.mount)
+        let principal = try await principal(parsed, isOptional: isOpen)
+        try await parsed.readBody(request, limit: isOpen ? min(bodyLimit, VaultSurface.openBodyLimit) : bodyLimit)
+        var call = Call(request: parsed, services: services, principal: principal, mount: target?.mount)
         call.captures = route?.captures ?? [:]
-        if let route, !isOpen { try authorize(call, route.route) }
+        return try await answer(call, target, route?.route).rendered()
+    }
+
+    /// Bytes of a body that anybody may send: a login is small.
+    private static let openBodyLimit = 1024 * 1024
+
+    private func answer(_ call: Call, _ target: Target?, _ route: Route?) async throws -> VaultResponse {
+        let isOpen = route?.access == .open
+        let request = call.request
+        // Before the policy is asked: a rule on `a/b` must not be got round by writing to `a/b/`.
+        guard request.operation != .write || request.path.utf8.last != UInt8(ascii: "/") else {
+            throw AirlockError.badRequest("cannot write to a path ending in '/'")
+        }
+        if let route, !isOpen { try authorize(call, route) }
         if route == nil { try authorizeUnrouted(call) }
         guard let target else { throw noHandler(request) }
-        guard let route = route?.route else { return try target.engine.unrouted(call) }
+        guard let route else { return try target.engine.unrouted(call) }
         guard let handler = route.operations[request.operation] else {
             if request.operation == .head { return .empty(.methodNotAllowed) }
             throw isOpen ? route.openRefusal : AirlockError.unsupportedOperation

@@ -77,10 +77,14 @@ let package = Package(
         .testTarget(
             name: "AirlockHTTPTests",
             dependencies: [
-                "AirlockCore", "AirlockStore", "AirlockHTTP",
+                "AirlockCore", "AirlockStore", "AirlockHTTP", log,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
+            exclude: ["Transcripts"],
             swiftSettings: strict),
     ]
 )

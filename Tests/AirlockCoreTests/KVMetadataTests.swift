@@ -1,0 +1,179 @@
+import Testing
+
+@testable import AirlockCore
+
+/// The rules of versions (VAULT-PROTOCOL 2.2 to 2.8).
+struct KVMetadataTests {
+    private static let start = Timestamp(nanoseconds: 1_800_000_000_000_000_000)
+
+    private func written(_ count: Int, config: KVConfig = KVConfig(), maxVersions: Int = 0) -> KVMetadata {
+        var metadata = KVMetadata(now: KVMetadataTests.start)
+        metadata.maxVersions = maxVersions
+        for second in 0..<count {
+            _ = metadata.addVersion(config: config, now: KVMetadataTests.start.adding(seconds: second))
+        }
+        return metadata
+    }
+
+    // MARK: Check and set
+
+    @Test(arguments: [(nil, 0), (nil, 3), (0, 0), (3, 3)] as [(Int?, Int)])
+    func `A write that names the current version, or none, is let through`(cas: Int?, versions: Int) {
+        #expect(throws: Never.self) { try written(versions).check(cas: cas, config: KVConfig()) }
+    }
+
+    @Test(arguments: [(0, 3), (2, 3), (4, 3), (-1, 3), (1, 0)])
+    func `A write that names another version is refused`(cas: Int, versions: Int) {
+        #expect(throws: AirlockError.badRequest("check-and-set parameter did not match the current version")) {
+            try written(versions).check(cas: cas, config: KVConfig())
+        }
+    }
+
+    @Test(arguments: [(true, false), (false, true), (true, true)])
+    func `Check and set is required when the key or the mount says so`(key: Bool, mount: Bool) {
+        var metadata = written(1)
+        metadata.casRequired = key
+        var config = KVConfig()
+        config.casRequired = mount
+        #expect(throws: AirlockError.badRequest("check-and-set parameter required for this call")) {
+            try metadata.check(cas: nil, config: config)
+        }
+        #expect(throws: Never.self) { try metadata.check(cas: 1, config: config) }
+    }
+
+    @Test func `A deleted or destroyed version still counts as the current one`() {
+        var metadata = written(2)
+        metadata.delete([2], now: KVMetadataTests.start)
+        _ = metadata.destroy([1, 2], now: KVMetadataTests.start)
+        #expect(throws: AirlockError.self) { try metadata.check(cas: 0, config: KVConfig()) }
+        #expect(throws: Never.self) { try metadata.check(cas: 2, config: KVConfig()) }
+        #expect(metadata.addVersion(config: KVConfig(), now: KVMetadataTests.start).version == 3)
+    }
+
+    // MARK: Trimming
+
+    @Test(arguments: [(0, 0, 10), (2, 0, 2), (0, 3, 3), (1, 2, 2), (4, 2, 4), (12, 10, 12)])
+    func `The larger of the key's and the mount's number of versions is kept`(key: Int, mount: Int, kept: Int) {
+        var config = KVConfig()
+        config.maxVersions = mount
+        let metadata = written(15, config: config, maxVersions: key)
+        #expect(metadata.versions.keys.sorted() == Array((15 - kept + 1)...15))
+        #expect(metadata.currentVersion == 15)
+        #expect(metadata.oldestVersion == 15 - kept + 1)
+    }
+
+    @Test func `Trimming happens at the next write, and says what went`() {
+        var metadata = written(5)
+        #expect(metadata.oldestVersion == 0)
+        metadata.maxVersions = 2
+        #expect(metadata.versions.count == 5)
+        let added = metadata.addVersion(config: KVConfig(), now: KVMetadataTests.start)
+        #expect(added.version == 6)
+        #expect(added.trimmed == [1, 2, 3, 4])
+        #expect(metadata.versions.keys.sorted() == [5, 6])
+        #expect(metadata.oldestVersion == 5)
+    }
+
+    // MARK: Deleting
+
+    @Test func `Deleting again keeps the first time, and unknown versions are no error`() {
+        var metadata = written(2)
+        let (first, second) = (KVMetadataTests.start.adding(seconds: 100), KVMetadataTests.start.adding(seconds: 200))
+        metadata.delete([1, 99], now: first)
+        metadata.delete([1], now: second)
+        #expect(metadata.versions[1]?.deletion == first)
+        #expect(metadata.versions[99] == nil)
+        #expect(metadata.updated == first)
+        #expect(metadata.versions[1]?.isDeleted(at: first) == true)
+        #expect(metadata.versions[2]?.isDeleted(at: second) == false)
+    }
+
+    @Test func `Undeleting clears the time, and does nothing to what is destroyed`() {
+        var metadata = written(2)
+        metadata.delete([1, 2], now: KVMetadataTests.start)
+        #expect(metadata.destroy([2, 7], now: KVMetadataTests.start) == [2])
+        #expect(metadata.destroy([2], now: KVMetadataTests.start).isEmpty)
+        let later = KVMetadataTests.start.adding(seconds: 1)
+        metadata.undelete([1, 2, 99], config: KVConfig(), now: later)
+        #expect(metadata.versions[1]?.deletion == nil)
+        #expect(metadata.versions[1]?.isDeleted(at: later) == false)
+        #expect(metadata.versions[2]?.deletion == KVMetadataTests.start)
+        #expect(metadata.versions[2]?.isDeleted(at: later) == true)
+    }
+
+    /// Key and mount in seconds, and after how many a version made now goes by itself.
+    @Test(
+        arguments: [(0, 0, nil), (10, 0, 10), (0, 20, 20), (10, 20, 10), (30, 20, 20), (10, -1, nil), (0, -1, nil)]
+            as [(Int, Int, Int?)])
+    func `The shorter life of the key and the mount counts, and a negative one on the mount is off`(
+        key: Int, mount: Int, life: Int?
+    ) {
+        var config = KVConfig()
+        config.deleteVersionAfter = Int64(mount) * 1_000_000_000
+        var metadata = KVMetadata(now: KVMetadataTests.start)
+        metadata.deleteVersionAfter = Int64(key) * 1_000_000_000
+        _ = metadata.addVersion(config: config, now: KVMetadataTests.start)
+        #expect(metadata.versions[1]?.deletion == life.map { KVMetadataTests.start.adding(seconds: $0) })
+        if let life {
+            #expect(metadata.versions[1]?.isDeleted(at: KVMetadataTests.start.adding(seconds: life - 1)) == false)
+            #expect(metadata.versions[1]?.isDeleted(at: KVMetadataTests.start.adding(seconds: life)) == true)
+            // Undeleting it starts its life again.
+            let later = KVMetadataTests.start.adding(seconds: 1_000)
+            metadata.undelete([1], config: config, now: later)
+            #expect(metadata.versions[1]?.deletion == later.adding(seconds: life))
+        }
+    }
+}
+
+/// VAULT-PROTOCOL 6.1, 6.3 and 8.3.
+struct TokenLifetimeTests {
+    private func granted(
+        wanted: Int = 0, fallback: Int = 2_764_800, period: Int = 0, maxTTL: Int = 2_764_800, explicitMaxTTL: Int = 0,
+        elapsed: Int = 0
+    ) -> (ttl: Int, warning: String?) {
+        TokenLifetime.granted(
+            wanted: wanted, fallback: fallback, period: period, maxTTL: maxTTL, explicitMaxTTL: explicitMaxTTL,
+            elapsed: elapsed)
+    }
+
+    @Test func `What is asked for is granted, and nothing asked for is the default`() {
+        #expect(granted() == (2_764_800, nil))
+        #expect(granted(wanted: 90) == (90, nil))
+        #expect(granted(fallback: 1200) == (1200, nil))
+        #expect(granted(wanted: 90, fallback: 1200) == (90, nil), "a renewal may shorten")
+    }
+
+    @Test func `Above the maximum is cut, with a warning`() {
+        let asked = granted(wanted: 359_996_400)
+        #expect(asked.ttl == 2_764_800)
+        #expect(
+            asked.warning
+                == "TTL of \"99999h\" exceeded the effective max_ttl of \"768h\"; TTL value is capped accordingly")
+        #expect(granted(wanted: 3600, explicitMaxTTL: 60).ttl == 60)
+        #expect(granted(wanted: 3600, maxTTL: 60, explicitMaxTTL: 120).ttl == 60)
+        #expect(granted(wanted: .max).ttl == 2_764_800)
+    }
+
+    @Test func `The maximum counts from the token's issue`() {
+        #expect(granted(wanted: 2, maxTTL: 4, elapsed: 1) == (2, nil))
+        #expect(granted(wanted: 2, maxTTL: 4, elapsed: 3).ttl == 1)
+        #expect(granted(wanted: 2, maxTTL: 4, elapsed: 3).warning != nil)
+        #expect(granted(wanted: 2, maxTTL: 4, elapsed: 400).ttl == 0)
+    }
+
+    @Test func `A periodic token gets its period each time, up to its own maximum`() {
+        #expect(granted(wanted: 5, period: 3600) == (3600, nil))
+        #expect(granted(period: 3600, maxTTL: 60, elapsed: 1_000_000) == (3600, nil))
+        #expect(granted(period: 3600, explicitMaxTTL: 5000, elapsed: 3600).ttl == 1400)
+    }
+
+    @Test(arguments: [
+        (["B", " a ", "b", ""], true, ["a", "b", "default"]), ([], true, ["default"]),
+        (["default", "a"], false, ["a"]), (["a", "ROOT"], true, ["root"]), (["p1,p2"], true, ["default", "p1,p2"]),
+    ])
+    func `Policy names are trimmed, lower-cased, sorted and each there once`(
+        names: [String], withDefault: Bool, result: [String]
+    ) {
+        #expect(PolicyNames.normalised(names, withDefault: withDefault) == result)
+    }
+}

@@ -136,7 +136,7 @@ struct JSONTests {
         ("{\"a\":\"\(canary)}", 15), ("[\"\(canary)\" 2]", 12), ("\(canary)", 0),
         ("{\(canary):1}", 1), ("{'a':1}", 1), ("[1,]", 3), ("{\"a\":1,}", 7), ("{\"\(canary)\":tru}", 15),
         ("1 \(canary)", 2), ("\"\\x\(canary)\"", 3), ("\"a\n\(canary)\"", 2),
-        ("\"\\u12\(canary)\"", 6), ("[1] {\"\(canary)\":1}", 4), ("nul", 3), ("\u{FEFF}{}", 0), ("\u{A0}1", 0),
+        ("\"\\u12x\(canary)\"", 5), ("[1] {\"\(canary)\":1}", 4), ("nul", 3), ("\u{FEFF}{}", 0), ("\u{A0}1", 0),
     ])
     func `An error has a place and a reason, and none of the text`(text: String, offset: Int) {
         let error = #expect(throws: JSON.SyntaxError.self) { try JSON(parsing: text) }

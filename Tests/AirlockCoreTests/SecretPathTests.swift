@@ -5,7 +5,7 @@ import Testing
 struct SecretPathTests {
     @Test(arguments: [
         "a", "connections/pg", "a/b c", "a/...", "a/..b", "a/b.", "é", "cafe\u{301}", "a/\u{301}b", "%2e%2e", "a\\b",
-        "+", "*", "a?b#c", String(repeating: "x", count: 4096), "\u{202E}",
+        "+", "*", "a?b#c", "\u{202E}",
     ])
     func `A path that is a path is kept as it is`(text: String) throws {
         #expect(try Array(SecretPath(text).text.utf8) == Array(text.utf8))
@@ -40,6 +40,7 @@ struct SecretPathTests {
         #expect(throws: AirlockError.self) { try SecretPath(String(repeating: "x", count: 4097)) }
         #expect(throws: AirlockError.self) { try SecretPath(String(repeating: "é", count: 2049)) }
         #expect(throws: Never.self) { try SecretPath(String(repeating: "é", count: 2048)) }
+        #expect(throws: Never.self) { try SecretPath(String(repeating: "x", count: 4096)) }
     }
 
     @Test func `The root of a mount is an empty folder`() throws {

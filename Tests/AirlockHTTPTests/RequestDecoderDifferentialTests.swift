@@ -23,8 +23,8 @@ struct RequestDecoderDifferentialTests {
             )
             if ours.ending == .clean && theirs.ending == .clean {
                 agreed += 1
-                let where_ = "case \(index): \(String(reflecting: String(decoding: bytes, as: UTF8.self)))"
-                #expect(own.count == other.count, "\(where_)\n\(own)\n\(other)")
+                let place = "case \(index): \(String(reflecting: String(decoding: bytes, as: UTF8.self)))"
+                #expect(own.count == other.count, "\(place)\n\(own)\n\(other)")
             }
         }
         // The comparison is worth something only when both sorts are frequent.
@@ -32,10 +32,16 @@ struct RequestDecoderDifferentialTests {
         #expect(refused > RequestDecoderDifferentialTests.count / 10)
     }
 
-    /// `Connection` is rewritten by our decoder on purpose, and is hop-by-hop.
+    /// Two differences are on purpose: `Connection`, which is hop-by-hop, is rewritten by ours, and NIO leaves a tab at the
+    /// end of a value, which is no part of it (https://www.rfc-editor.org/rfc/rfc9110#section-5.5).
     private static func asOurs(_ request: DecodedRequest) -> DecodedRequest {
         var request = request
         request.headers.removeAll { $0[0].lowercased() == "connection" }
+        for index in request.headers.indices {
+            while request.headers[index][1].last == "\t" || request.headers[index][1].last == " " {
+                request.headers[index][1].removeLast()
+            }
+        }
         return request
     }
 }

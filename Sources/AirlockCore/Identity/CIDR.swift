@@ -9,11 +9,16 @@ package struct CIDR: Sendable, Hashable, Codable {
 
     /// `nil` when the text is no block.
     package init?(_ text: String) {
+        // A NUL would hide what follows it from `inet_pton`.
+        guard !text.utf8.contains(0) else { return nil }
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let bytes = CIDR.bytes(String(parts[0])) else { return nil }
         var bits = bytes.count * 8
         if parts.count == 2 {
-            guard let given = Int(parts[1]), (0...bits).contains(given) else { return nil }
+            // Digits only: `Int` takes signs too, and `/-0` would be the whole Internet.
+            guard parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let given = Int(parts[1]),
+                (0...bits).contains(given)
+            else { return nil }
             bits = given
         }
         self.bytes = bytes

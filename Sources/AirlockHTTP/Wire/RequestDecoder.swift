@@ -102,6 +102,8 @@ struct RequestDecoder: ByteToMessageDecoder {
             // Nothing that could become a request, such as the start of a TLS handshake: say so at once.
             throw HTTPParserError.invalidMethod
         }
+        // Half of that line is not looked at before the other half is there.
+        if buffer.readableBytes == 1, buffer.readableBytesView.first == 0x0D { return nil }
         guard let end = try endOfHead(buffer) else { return nil }
         let bytes = buffer.readSlice(length: end)!.readableBytesView
         searched = 0

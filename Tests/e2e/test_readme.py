@@ -48,7 +48,7 @@ class Run:
     def __init__(self, folder, data):
         folder.mkdir(parents=True, exist_ok=True)
         self.data = data
-        ours = ("AIRLOCK_", "VAULT_", "BAO_", "AIRFLOW")
+        ours = ("AIRLOCK_", "VAULT_", "BAO_", "AIRFLOW", "PYTEST_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         environment |= {"AIRLOCK_BUILD": "debug", "AIRLOCK_LISTEN": "127.0.0.1:0", "AIRLOCK_DATA_DIR": str(data)}
         self.output_path, self.log_path = folder / "run.stdout", folder / "run.stderr"

@@ -12,7 +12,9 @@ struct DurabilityTests {
         let directory = try DataDirectory(folder)
         let key = try OperatorKey.find(path: nil, environment: [:], directory: directory, isFirstStart: true)
         let storage = try SQLiteStorage(directory: directory, key: key, now: Timestamp.now)
-        let synchronous = try storage.database.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
+        let synchronous = try storage.database.writeWithoutTransaction { database in
+            try Int.fetchOne(database, sql: "PRAGMA synchronous")
+        }
         // 2 is FULL: https://www.sqlite.org/pragma.html#pragma_synchronous
         #expect(synchronous == 2)
         try storage.close()

@@ -140,6 +140,7 @@ struct SealingTests {
             let storage = opened.storage
             try await RootToken.set(root, in: storage, now: { [temporary] in temporary.now })
             let mount = Mount(path: "approle/", engine: .approle, description: "", options: nil)
+            try await Registry(storage: storage).enableAuth(mount)
             let roles = AppRoles(storage: storage, mount: mount, now: { [temporary] in temporary.now })
             try await roles.update("airflow") { $0.roleID = "\(SealingTests.canary)-role" }
             var request = AppRoles.SecretIDRequest()

@@ -15,9 +15,10 @@ struct TokenRevivalTests {
         }
     }
 
-    private func child(of parent: String, _ tokens: Tokens, _ storage: SQLiteStorage) async throws -> SecretPayload {
+    private func child(of parent: String, _ tokens: Tokens) async throws -> SecretPayload {
         var request = TokenRequest()
-        request.parent = storage.digest(parent)
+        let found = try #require(try tokens.lookup(text: parent))
+        request.parent = Token.Parent(digest: found.digest, accessor: found.token.accessor)
         request.ttl = 3600
         return try await tokens.issue(request).text
     }
@@ -28,8 +29,8 @@ struct TokenRevivalTests {
         let tokens = Tokens(storage: storage, now: now)
         let (first, second) = (SecretPayload(Array("first".utf8)), SecretPayload(Array("second".utf8)))
         try await RootToken.set(first, in: storage, now: now)
-        let child = try await child(of: "first", tokens, storage)
-        let grandchild = try await self.child(of: String(decoding: child.bytes, as: UTF8.self), tokens, storage)
+        let child = try await child(of: "first", tokens)
+        let grandchild = try await self.child(of: String(decoding: child.bytes, as: UTF8.self), tokens)
         try await RootToken.set(first, in: storage, now: now)
         #expect(try await isAlive(child, tokens), "setting the same token again changes nothing")
         #expect(try await isAlive(grandchild, tokens))
@@ -54,7 +55,7 @@ struct TokenRevivalTests {
         request.chosenText = "ci"
         request.ttl = 60
         let parent = try await tokens.issue(request).text
-        let child = try await child(of: "ci", tokens, storage)
+        let child = try await child(of: "ci", tokens)
         #expect(try await isAlive(child, tokens))
         temporary.advance(seconds: 60)
         #expect(try await !isAlive(parent, tokens))

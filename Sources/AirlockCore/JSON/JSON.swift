@@ -50,21 +50,19 @@ package indirect enum JSON: Sendable {
     package static let valueLimit = 500_000
 
     /// Parses exactly one JSON value (RFC 8259) from UTF-8.
-    /// - Parameter allowsNaN: also accept `NaN`, `Infinity` and `-Infinity`, as Python's `json.loads` does.
+    /// - Parameter refusesRepeats: a repeated member name is an error: for texts in which dropping one would be a hole.
     /// - Throws: `SyntaxError`.
-    package init(parsing bytes: some Sequence<UInt8>, allowsNaN: Bool = false) throws(SyntaxError) {
-        var parser = JSONParser(bytes: Array(bytes), allowsNaN: allowsNaN)
+    package init(parsing bytes: some Sequence<UInt8>, refusesRepeats: Bool = false) throws(SyntaxError) {
+        var parser = JSONParser(bytes: Array(bytes), refusesRepeats: refusesRepeats)
         self = try parser.document()
     }
 
-    package init(parsing text: String, allowsNaN: Bool = false) throws(SyntaxError) {
-        try self.init(parsing: text.utf8, allowsNaN: allowsNaN)
-    }
+    package init(parsing text: String) throws(SyntaxError) { try self.init(parsing: text.utf8) }
 
     /// The value that `bytes` hold and, when it is an object, where each member's value lies in them, so that a value can be
     /// kept exactly as it was sent.
     package static func parsed(_ bytes: [UInt8]) throws(SyntaxError) -> (json: JSON, ranges: MemberRanges?) {
-        var parser = JSONParser(bytes: bytes, allowsNaN: false)
+        var parser = JSONParser(bytes: bytes)
         return try parser.documentWithRanges()
     }
 }

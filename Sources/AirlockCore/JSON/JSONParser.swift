@@ -1,14 +1,14 @@
 /// A strict RFC 8259 parser over UTF-8 bytes. `JSON` is its face; see there for why it exists.
 struct JSONParser {
     private let bytes: [UInt8]
-    private let allowsNaN: Bool
+    private let refusesRepeats: Bool
     private var position = 0
     private var depth = 0
     private var values = 0
 
-    init(bytes: [UInt8], allowsNaN: Bool) {
+    init(bytes: [UInt8], refusesRepeats: Bool = false) {
         self.bytes = bytes
-        self.allowsNaN = allowsNaN
+        self.refusesRepeats = refusesRepeats
     }
 
     mutating func document() throws(JSON.SyntaxError) -> JSON {
@@ -51,10 +51,6 @@ struct JSONParser {
         case UInt8(ascii: "t"): return try word("true", .bool(true))
         case UInt8(ascii: "f"): return try word("false", .bool(false))
         case UInt8(ascii: "n"): return try word("null", .null)
-        case UInt8(ascii: "N") where allowsNaN: return try word("NaN", .number("NaN"))
-        case UInt8(ascii: "I") where allowsNaN: return try word("Infinity", .number("Infinity"))
-        case UInt8(ascii: "-") where allowsNaN && bytes[position...].dropFirst().first == UInt8(ascii: "I"):
-            return try word("-Infinity", .number("-Infinity"))
         case nil: throw failure("unexpected end of JSON input")
         default: return try number()
         }
@@ -114,6 +110,7 @@ struct JSONParser {
             let member = JSON.Member(name, try parser.value())
             visit(name, start..<parser.position)
             if let place = places[ExactText(name)] {
+                guard !parser.refusesRepeats else { throw parser.failure("a repeated member name") }
                 found[place] = member
             } else {
                 places[ExactText(name)] = found.count

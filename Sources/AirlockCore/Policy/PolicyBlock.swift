@@ -40,7 +40,7 @@ package struct PolicyBlock: Sendable, Equatable {
     private init(json text: String) throws(ParseError) {
         let parsed: JSON
         do {
-            parsed = try JSON(parsing: text)
+            parsed = try JSON(parsing: text.utf8, refusesRepeats: true)
         } catch {
             let line = 1 + text.utf8.prefix(error.offset).count { $0 == 0x0A }
             throw ParseError(line: line, reason: error.reason)

@@ -117,7 +117,7 @@ struct ConnectionLintTests {
         #expect(fix("mysql://u:p\u{2100}@h") == "percent-encode it as %E2%84%80 at byte 11")
         #expect(
             fix(#"{"conn_type":"http","username":"u"}"#)
-                == "write `login` in place of `username`, or import with --map-aliases")
+                == "write `login` in place of `username`")
     }
 
     @Test(arguments: Dialect.allCases)

@@ -17,8 +17,9 @@ package final class DataDirectory: Sendable {
             throw AirlockError(
                 .broken, "the data directory \(root) cannot be made", hint: "name another with --data-dir, or make it")
         }
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
-        guard names.isEmpty || names.contains("lock") else {
+        let names = Set((try? FileManager.default.contentsOfDirectory(atPath: root)) ?? [])
+        // A restored backup begins as a lone `store.db`, a fresh volume with the file system's own folder.
+        guard names.subtracting(["lost+found"]).isEmpty || !names.isDisjoint(with: ["lock", "store.db"]) else {
             // Closing somebody's `/tmp` to all others would be the worse surprise.
             throw AirlockError(
                 .broken, "\(root) is neither empty nor a data directory of Airlock",

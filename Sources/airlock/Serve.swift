@@ -40,9 +40,8 @@ struct Serve: AsyncParsableCommand {
             try await serve(ServeSettings(self, environment: ProcessInfo.processInfo.environment))
         } catch let error as AirlockError {
             let hint = error.hint.map { ": \($0)" } ?? ""
-            FileHandle.standardError.write(Data("airlock: \(error.message ?? "failed")\(hint)\n".utf8))
-            // Usage errors are 2, everything else that keeps a server from starting is 1.
-            throw ExitCode(error.code == .badRequest ? 2 : 1)
+            Program.complain("airlock: \(error.message ?? "failed")\(hint)")
+            throw ExitCode(error.code == .badRequest ? Program.usage : 1)
         }
     }
 

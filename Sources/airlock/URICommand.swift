@@ -146,7 +146,7 @@ private enum JSONLines {
             let count = read(STDIN_FILENO, buffer.baseAddress, chunk)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else {
-                throw ValidationError("standard input cannot be read: \(String(cString: strerror(errno)))")
+                throw failure("standard input cannot be read")
             }
             pending += buffer[..<count]
             let isLast = count == 0
@@ -175,11 +175,16 @@ private enum JSONLines {
                 let count = write(STDOUT_FILENO, bytes.baseAddress! + done, bytes.count - done)
                 if count < 0, errno == EINTR { continue }
                 guard count >= 0 else {
-                    throw ValidationError("standard output cannot be written: \(String(cString: strerror(errno)))")
+                    throw failure("standard output cannot be written")
                 }
                 done += count
             }
         }
         out.removeAll(keepingCapacity: true)
+    }
+
+    private static func failure(_ what: String) -> ExitCode {
+        Program.complain("airlock: \(what): \(String(cString: strerror(errno)))")
+        return ExitCode(1)
     }
 }

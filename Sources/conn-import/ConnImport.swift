@@ -97,18 +97,8 @@ enum Program {
                 print(text)
                 exit(ConnImport.Exit.done)
             }
-            Console.complain(withoutValues(text))
+            Console.complain(UsageText.withoutValues(text, arguments: CommandLine.arguments))
             exit(ConnImport.Exit.usage)
         }
-    }
-
-    /// ArgumentParser quotes what it does not understand, and that may be a token in the wrong place.
-    private static func withoutValues(_ text: String) -> String {
-        var text = text
-        for argument in CommandLine.arguments.dropFirst() {
-            let value = argument.hasPrefix("-") ? argument.drop { $0 != "=" }.dropFirst() : argument[...]
-            if !value.isEmpty { text = text.replacing("'\(value)'", with: "(value not shown)") }
-        }
-        return text
     }
 }

@@ -109,7 +109,9 @@ struct ImportRun {
         }
         rows += plan.skipped.map { ["skip", "-", $0.name, $0.origin.description] }
         for line in ImportRun.table(rows) { Console.say(line) }
-        Console.say("dry run, nothing was written: \(counts(plan.items, "would import"))")
+        // What is there already only the server knows.
+        if actions.isEmpty { actions = plan.items.map { _ in .done(.create) } }
+        Console.say("dry run, nothing was written: \(summary(actions, "would import"))")
         return plan.rejected.isEmpty ? ConnImport.Exit.done : ConnImport.Exit.failed
     }
 
@@ -124,27 +126,25 @@ struct ImportRun {
 
     // MARK: Summary
 
-    private func summary(_ outcomes: [Importer.Outcome]) -> String {
-        var written: [ImportPlan.Item] = []
+    /// - Parameter outcomes: one for each item of the plan, in order; none at all where the server was not asked.
+    private func summary(_ outcomes: [Importer.Outcome], _ verb: String = "imported") -> String {
+        var counted: [ImportPlan.Item] = []
         var (unchanged, failed) = (0, 0)
         for (item, outcome) in zip(plan.items, outcomes) {
             switch outcome {
             case .done(.unchanged): unchanged += 1
-            case .done: written.append(item)
+            case .done: counted.append(item)
             case .failed, .notTried: failed += 1
             }
         }
-        var text = counts(written, "imported")
+        let connections = counted.count { $0.target.kind == .connection }
+        var text =
+            "\(verb) \(Console.counted(connections, "connection")), "
+            + "\(Console.counted(counted.count - connections, "variable")); "
+            + "skipped \(plan.skipped.count); rejected \(plan.rejectedLines)"
         if unchanged > 0 { text += "; unchanged \(unchanged)" }
         if failed > 0 { text += "; failed \(failed)" }
         return text
-    }
-
-    private func counts(_ items: [ImportPlan.Item], _ verb: String) -> String {
-        let connections = items.count { $0.target.kind == .connection }
-        return "\(verb) \(Console.counted(connections, "connection")), "
-            + "\(Console.counted(items.count - connections, "variable")); "
-            + "skipped \(plan.skipped.count); rejected \(plan.rejectedLines)"
     }
 
     private static func text(_ error: any Error) -> String {

@@ -134,6 +134,15 @@ def test_a_dry_run_shows_the_plan_without_values_and_writes_nothing(run, client,
     assert ["unchanged", "connection", "pg_main"] in second
 
 
+def test_a_dry_run_counts_only_what_would_change(run, client, mount):
+    name = run.file("AIRFLOW_VAR_REGION=eu\nAIRFLOW_VAR_ZONE=a\n")
+    run(name, "--mount-point", mount)
+    client.secrets.kv.v2.create_or_update_secret("variables/region", {"value": "us"}, mount_point=mount)
+    last = run(name, "--dry-run", "--mount-point", mount).stdout.splitlines()[-1]
+    assert last == (
+        "dry run, nothing was written: would import 0 connections, 1 variable; skipped 0; rejected 0; unchanged 1")
+
+
 def test_a_second_import_changes_nothing(run, client, mount):
     name = run.file(EVERY_KIND)
     run(name, "--mount-point", mount)

@@ -4,6 +4,7 @@ import re
 import signal
 import socket
 import sqlite3
+import subprocess
 
 import pytest
 
@@ -45,6 +46,24 @@ def test_the_ready_line_is_all_of_stdout_and_names_the_address(start_airlock):
     assert server.stop() == 0
     assert server.stdout == f"airlock ready on {server.url}\n"
     assert server.host_and_port[0] == "127.0.0.1" and server.host_and_port[1] > 0
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--bogus"], ["--backend-kwargs", '{"mount_pont":"airflow"}'], ["--listen", "nowhere"],
+    ["--token", "hvs.canary-in-the-wrong-place", "hvs.canary-in-the-wrong-place"]])
+def test_wrong_usage_ends_with_2_and_is_told_without_values(start_airlock, arguments):
+    server = start_airlock(*arguments, wait_for_ready=False)
+    assert server.wait() == 2
+    assert server.stderr and "canary" not in server.stderr
+
+
+def test_an_output_that_cannot_be_written_ends_uri_with_1():
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [servers.airlock_program(), "uri", "parse"], input='"http://h"\n', stdout=full, stderr=subprocess.PIPE,
+            text=True, timeout=60)
+    assert result.returncode == 1
+    assert result.stderr == "airlock: standard output cannot be written: No space left on device\n"
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])

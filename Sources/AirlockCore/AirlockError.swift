@@ -24,6 +24,10 @@ package struct AirlockError: Error, Sendable, Equatable {
         case vaultServerError
         /// 500: something is broken here; `hint` tells the operator what to do.
         case broken
+        /// 503: the mount's backend cannot be asked and nothing usable is cached. Try again in a second.
+        case unavailable
+        /// 504: the client wanted a cached answer only (`only-if-cached`), and there is none.
+        case notCached
     }
 
     package let code: Code

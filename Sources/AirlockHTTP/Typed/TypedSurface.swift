@@ -218,6 +218,8 @@ struct TypedError: Error {
             case .tooLarge: .contentTooLarge
             case .unsupportedMedia: .unsupportedMediaType
             case .vaultServerError, .broken: .internalServerError
+            case .unavailable: .serviceUnavailable
+            case .notCached: .gatewayTimeout
             }
         detail = message
     }
@@ -225,6 +227,7 @@ struct TypedError: Error {
     var response: TypedResponse {
         var headers: HTTPFields = [:]
         if status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
+        if status == .serviceUnavailable { headers[.retryAfter] = VaultResponse.retryAfter }
         return TypedResponse(status: status, body: ["detail": .string(detail)], headers: headers)
     }
 }

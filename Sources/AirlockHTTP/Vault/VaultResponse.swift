@@ -95,9 +95,14 @@ struct VaultResponse: Sendable {
             status: status, headers: VaultResponse.headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
+    /// Seconds. Never more: hvac sleeps that long before each of its three retries.
+    static let retryAfter = "1"
+
     static func rendered(_ error: AirlockError) -> Response {
-        VaultResponse(status: error.vaultStatus, body: .bare(["errors": .strings(error.message.map { [$0] } ?? [])]))
-            .rendered()
+        let errors = JSON.strings(error.message.map { [$0] } ?? [])
+        var response = VaultResponse(status: error.vaultStatus, body: .bare(["errors": errors])).rendered()
+        if error.code == .unavailable { response.headers[.retryAfter] = retryAfter }
+        return response
     }
 
     static func rendered(_ early: Early) -> Response {
@@ -135,6 +140,8 @@ extension AirlockError {
         case .tooLarge: .contentTooLarge
         case .unsupportedMedia: .unsupportedMediaType
         case .vaultServerError, .broken: .internalServerError
+        case .unavailable: .serviceUnavailable
+        case .notCached: .gatewayTimeout
         }
     }
 }

@@ -26,8 +26,12 @@ package struct UpstreamError: Error, Sendable, Equatable {
         case noSuchMount
         /// Check-and-set: the secret has changed since it was read.
         case conflict
-        /// Sealed, not initialised, standby or overloaded.
+        /// Sealed, not initialised, standby, overloaded, or behind a gateway that does not reach it.
         case unavailable
+        /// An internal error there (500), which may be about this one request.
+        case failed
+        /// An older version than the same upstream answered before.
+        case outdated
         /// Refused as wrong for another reason.
         case rejected
         /// Airlock cannot do this yet.
@@ -46,9 +50,17 @@ package struct UpstreamError: Error, Sendable, Equatable {
     package var isOutage: Bool {
         switch kind {
         case .unresolved, .refused, .timeout, .tls, .proxy, .unavailable, .unauthenticated: true
-        case .invalid, .broken, .tooLarge, .malformed, .redirect, .denied, .noSuchMount, .conflict, .rejected,
-            .unsupported:
+        case .invalid, .broken, .tooLarge, .malformed, .failed, .redirect, .denied, .noSuchMount, .conflict, .outdated,
+            .rejected, .unsupported:
             false
+        }
+    }
+
+    /// The upstream did not do its part. Several in a row are as good as an outage.
+    package var isFailure: Bool {
+        switch kind {
+        case .broken, .malformed, .failed, .redirect: true
+        default: isOutage
         }
     }
 }

@@ -1,0 +1,107 @@
+import Synchronization
+
+/// Counters and latencies, for Prometheus (https://prometheus.io/docs/instrumenting/exposition_formats/). Labels are names of
+/// mounts, upstreams and outcomes: never a path, an id or anything a client chooses.
+package final class Metrics: Sendable {
+    package enum Counter: String, Sendable, CaseIterable {
+        case reads = "airlock_reads_total"
+        case coalesced = "airlock_reads_coalesced_total"
+        case unanswered = "airlock_reads_unanswered_total"
+        case cacheRejected = "airlock_cache_rejected_total"
+        case cacheEvicted = "airlock_cache_evicted_total"
+        case invalidations = "airlock_invalidations_total"
+        case logins = "airlock_logins_total"
+        case upstreamRequests = "airlock_upstream_requests_total"
+        case upstreamLogins = "airlock_upstream_logins_total"
+    }
+
+    package enum Latency: String, Sendable, CaseIterable {
+        case requests = "airlock_request_seconds"
+        case upstreamRequests = "airlock_upstream_request_seconds"
+    }
+
+    package struct Distribution: Sendable {
+        /// Observations at or below each bound of `Latency.bounds`, not cumulated.
+        package var counts = [UInt64](repeating: 0, count: Latency.bounds.count + 1)
+        package var sum = 0.0
+    }
+
+    package struct Series<Name: Hashable & Sendable>: Hashable, Sendable {
+        package let name: Name
+        /// Values, in the order of the name's `labels`.
+        package let labels: [String]
+    }
+
+    private struct Values {
+        var counters: [Series<Counter>: UInt64] = [:]
+        var latencies: [Series<Latency>: Distribution] = [:]
+    }
+
+    private let values = Mutex(Values())
+
+    package init() {}
+
+    /// - Parameter labels: values of the counter's `labels`, in order.
+    package func add(_ counter: Counter, _ labels: String..., by amount: UInt64 = 1) {
+        values.withLock { $0.counters[Series(name: counter, labels: labels), default: 0] += amount }
+    }
+
+    package func observe(_ latency: Latency, _ labels: String..., seconds: Double) {
+        let place = Latency.bounds.firstIndex { seconds <= $0 } ?? Latency.bounds.count
+        values.withLock { values in
+            let series = Series(name: latency, labels: labels)
+            values.latencies[series, default: Distribution()].counts[place] += 1
+            values.latencies[series, default: Distribution()].sum += seconds
+        }
+    }
+
+    package var counters: [Series<Counter>: UInt64] { values.withLock { $0.counters } }
+    package var latencies: [Series<Latency>: Distribution] { values.withLock { $0.latencies } }
+}
+
+extension Metrics.Counter {
+    package var labels: [String] {
+        switch self {
+        case .reads: ["mount", "outcome"]
+        case .coalesced, .unanswered, .cacheRejected, .cacheEvicted, .invalidations: ["mount"]
+        case .logins: ["mount", "result"]
+        case .upstreamRequests, .upstreamLogins: ["upstream", "result"]
+        }
+    }
+
+    package var help: String {
+        switch self {
+        case .reads: "Reads of secrets on mounts with a cache, by where the answer came from."
+        case .coalesced: "Reads that waited for a fetch that another read had begun."
+        case .unanswered: "Reads answered 503: the backend could not be asked and nothing usable was cached."
+        case .cacheRejected: "Cache entries that did not open: altered, moved, or fetched from elsewhere."
+        case .cacheEvicted: "Cache entries dropped to stay within the limits."
+        case .invalidations: "Cache entries marked expired by an invalidation."
+        case .logins: "Logins of clients."
+        case .upstreamRequests:
+            "Requests to an upstream, by what came of them: an HTTP status class or a kind of failure."
+        case .upstreamLogins: "Logins to an upstream, Airlock's own and those of clients that it had verified there."
+        }
+    }
+}
+
+extension Metrics.Latency {
+    /// Seconds.
+    package static let bounds = [
+        0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+    ]
+
+    package var labels: [String] {
+        switch self {
+        case .requests: ["surface"]
+        case .upstreamRequests: ["upstream"]
+        }
+    }
+
+    package var help: String {
+        switch self {
+        case .requests: "Time to answer a request, by surface."
+        case .upstreamRequests: "Time an upstream took to answer."
+        }
+    }
+}

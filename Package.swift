@@ -39,7 +39,7 @@ let package = Package(
             dependencies: ["AirlockCore", crypto, .product(name: "GRDB", package: "GRDB.swift")],
             resources: [.embedInCode("../../schema.sql")],
             swiftSettings: strict),
-        .target(name: "AirlockUpstream", dependencies: ["AirlockCore", "CCurl"], swiftSettings: strict),
+        .target(name: "AirlockUpstream", dependencies: ["AirlockCore", "CCurl", log], swiftSettings: strict),
         .target(
             name: "AirlockHTTP",
             dependencies: [
@@ -69,7 +69,7 @@ let package = Package(
         .testTarget(
             name: "AirlockCoreTests", dependencies: ["AirlockCore"], exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
-            name: "AirlockUpstreamTests", dependencies: ["AirlockCore", "AirlockUpstream"], swiftSettings: strict),
+            name: "AirlockUpstreamTests", dependencies: ["AirlockCore", "AirlockUpstream", log], swiftSettings: strict),
         .testTarget(
             name: "AirlockStoreTests",
             dependencies: ["AirlockCore", "AirlockStore", .product(name: "GRDB", package: "GRDB.swift")],

@@ -45,6 +45,8 @@ final class CurlTransfer: @unchecked Sendable {
         try set(CURLOPT_URL, request.url)
         try set(CURLOPT_PROTOCOLS_STR, "http,https")
         set(CURLOPT_FOLLOWLOCATION, 0)
+        // A dot is a dot: libcurl would shorten the path by its own rules.
+        set(CURLOPT_PATH_AS_IS, 1)
         // Signals would reach the whole process.
         set(CURLOPT_NOSIGNAL, 1)
         switch request.method {

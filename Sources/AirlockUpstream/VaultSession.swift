@@ -1,100 +1,264 @@
 import AirlockCore
+import Logging
 
-/// Sends requests with the token of one login, and logs in: at the first request, and once more when the server no longer
-/// accepts the token. Concurrent requests share one login.
+/// One identity at a Vault-compatible server: sends calls with its token, logs in when it has none or when the server no
+/// longer accepts it, and keeps the token alive. Concurrent calls share one login.
 actor VaultSession {
-    private let address: ServerAddress
-    private let namespace: String?
-    private let login: VaultLogin
-    private let transport: any UpstreamTransport
-    private var token: SecretText?
-    private var pendingLogin: Task<SecretText, any Error>?
+    /// What keeps a token alive in a program that stays up. A program that ends soon does without.
+    struct Upkeep: Sendable {
+        let logger: Logger
+        let pause: Pause
+    }
 
-    init(address: ServerAddress, namespace: String?, login: VaultLogin, transport: any UpstreamTransport) {
-        self.address = address
-        self.namespace = namespace
+    private struct Refusal {
+        let step: VaultLogin.Step
+        let count: Int
+        let until: Timestamp
+        let error: UpstreamError
+    }
+
+    private enum Standing {
+        case good, refused
+        /// Refused, but it would be refused too if it were good.
+        case unclear
+    }
+
+    private nonisolated let wire: VaultWire
+    private nonisolated let login: VaultLogin
+    private let upkeep: Upkeep?
+    private var lease: VaultLease?
+    private var pendingLogin: Task<VaultLease, any Error>?
+    private var refusal: Refusal?
+    private var unwrapped: (wrapping: SecretText, secretID: SecretText)?
+    private var upkeepTask: Task<Void, Never>?
+    private var attention: Timestamp?
+    /// A token that was refused when it asked about itself.
+    private var refusedLookup: SecretText?
+    /// Tokens of this identity may not ask about themselves: their policies leave out `default`.
+    private var isBlind = false
+
+    init(wire: VaultWire, login: VaultLogin, upkeep: Upkeep? = nil) {
+        self.wire = wire
         self.login = login
-        self.transport = transport
+        self.upkeep = upkeep
     }
 
-    /// - Parameter target: what follows `/v1/`, encoded.
-    /// - Returns: 200, 204 and 404; everything else throws.
-    nonisolated func perform(_ method: String, _ target: String, body: JSON? = nil) async throws -> UpstreamResponse {
-        let token = try await currentToken()
-        let response = try await send(method, target, body, token)
-        guard response.status == 403 else { return try VaultShape.checked(response, address.origin) }
-        if try await isAccepted(token) { throw denied }
-        guard login.canRepeat else {
-            throw UpstreamError(
-                .unauthenticated, "\(address.origin) does not accept the token (HTTP 403); get a new one")
+    deinit { upkeepTask?.cancel() }
+
+    /// The answer to a call made with this identity's token. A 403 among the answers means that the identity is good and may
+    /// not do this; a 403 for a token that has died leads to one login and one more try.
+    nonisolated func send(_ call: VaultCall) async throws -> UpstreamResponse {
+        let first = try await current()
+        let response = try await wire.send(call, token: first.token)
+        guard response.status == 403 else {
+            await noteSuccess(response, first)
+            return response
         }
-        await forget(token)
-        let second = try await send(method, target, body, try await currentToken())
-        if second.status == 403 { throw denied }
-        return try VaultShape.checked(second, address.origin)
+        if try await standing(of: first) == .good { return response }
+        let second = try await replacement(for: first)
+        let repeated = try await wire.send(call, token: second.token)
+        if repeated.status == 403, try await standing(of: second, isFresh: true) != .good { throw refusedToken }
+        await noteSuccess(repeated, second)
+        return repeated
     }
 
-    private nonisolated var denied: UpstreamError {
+    /// Whether the server answers and accepts this identity, after a new login if need be.
+    nonisolated func check() async throws {
+        let first = try await current()
+        guard try await standing(of: first) == .refused else { return }
+        let second = try await replacement(for: first)
+        guard !login.issuesTokens, try await standing(of: second) == .refused else { return }
+        throw refusedToken
+    }
+
+    // MARK: What a 403 means
+
+    /// Vault answers 403 both for a bad token and for a missing right; only a token's question about itself tells them apart.
+    /// - Parameter isFresh: this very call has caused the login that issued the token.
+    private func standing(of lease: VaultLease, isFresh: Bool = false) async throws -> Standing {
+        let response = try await wire.send(.lookupSelf, token: lease.token)
+        if response.status == 200 {
+            isBlind = false
+            return .good
+        }
+        guard response.status == 403 else {
+            _ = try VaultShape.checked(response, wire.origin)
+            throw VaultShape.noVaultAnswer
+        }
+        refusedLookup = lease.token
+        guard login.issuesTokens else { return isBlind ? .unclear : .refused }
+        // A token with a limited number of uses may be used up at once.
+        guard lease.uses == 0 else { return .refused }
+        if isFresh { isBlind = true }
+        // Without the right to ask, only a login shows that a token has died; not more than one a second.
+        let isYoung = wire.now() < lease.since.adding(seconds: 1)
+        return isBlind && (isFresh || isYoung) ? .good : .refused
+    }
+
+    private func noteSuccess(_ response: UpstreamResponse, _ lease: VaultLease) {
+        guard (200..<300).contains(response.status), refusedLookup == lease.token else { return }
+        isBlind = true
+    }
+
+    private nonisolated var refusedToken: UpstreamError {
         UpstreamError(
-            .denied,
-            "\(address.origin): permission denied (HTTP 403); the token is good, but its policies do not allow this")
+            .unauthenticated,
+            "\(wire.origin) does not accept \(login.issuesTokens ? "a new" : "the") token (HTTP 403); "
+                + (login.issuesTokens ? "see token_num_uses and token_bound_cidrs of its role" : "get a new one"))
     }
 
-    /// Vault answers 403 both for a bad token and for a missing right; only this call tells them apart.
-    private nonisolated func isAccepted(_ token: SecretText) async throws -> Bool {
-        try await send("GET", "auth/token/lookup-self", nil, token).status == 200
+    private nonisolated var undecidable: UpstreamError {
+        UpstreamError(
+            .rejected,
+            "\(wire.origin) refused the request (HTTP 403), and the token may not read auth/token/lookup-self, "
+                + "which would tell whether it is the token or a missing right; give it the policy default")
     }
 
-    private nonisolated func send(
-        _ method: String, _ target: String, _ body: JSON?, _ token: SecretText?
-    ) async throws -> UpstreamResponse {
-        var headers: [(name: String, value: SecretText)] = [("X-Vault-Request", SecretText("true"))]
-        if let token { headers.append(("X-Vault-Token", token)) }
-        if let namespace { headers.append(("X-Vault-Namespace", SecretText(namespace))) }
-        if body != nil { headers.append(("Content-Type", SecretText("application/json"))) }
-        return try await transport.send(
-            UpstreamRequest(
-                method: method, url: "\(address.base)/v1/\(target)", headers: headers, body: body?.bytes))
+    // MARK: Token
+
+    private func current() async throws -> VaultLease {
+        if let lease, !login.issuesTokens || lease.expires.map({ wire.now() < $0 }) ?? true { return lease }
+        return try await logInOnce()
     }
 
-    // MARK: Login
+    private func replacement(for old: VaultLease) async throws -> VaultLease {
+        if lease?.token == old.token { lease = nil }
+        if let lease { return lease }
+        let new = try await logInOnce()
+        guard new.token != old.token else { throw isBlind ? undecidable : refusedToken }
+        return new
+    }
 
-    private func currentToken() async throws -> SecretText {
-        if let token { return token }
+    private func logInOnce() async throws -> VaultLease {
         if let pendingLogin { return try await pendingLogin.value }
         let task = Task { try await self.logIn() }
         pendingLogin = task
         defer { pendingLogin = nil }
         let new = try await task.value
-        token = new
+        lease = new
+        restartUpkeep()
         return new
     }
 
-    private func forget(_ old: SecretText) { if token == old { token = nil } }
-
-    private nonisolated func logIn() async throws -> SecretText {
-        switch try login.step() {
-        case .token(let token): return token
-        case .request(let path, let body):
-            let target = path.map(VaultSession.encoded).joined(separator: "/")
-            let response = try await send("POST", target, body, nil)
-            return try VaultShape.loginToken(response, address.origin, mount: login.mount)
+    private func logIn() async throws -> VaultLease {
+        let step = try nextStep()
+        if case .token(let token) = step { return VaultLease(token: token, since: wire.now()) }
+        if let refusal, refusal.step == step, wire.now() < refusal.until { throw refusal.error }
+        do {
+            let new = try await perform(step)
+            refusal = nil
+            wire.metrics.add(.upstreamLogins, wire.origin, "success")
+            return new
+        } catch let error as UpstreamError {
+            wire.metrics.add(.upstreamLogins, wire.origin, error.kind.rawValue)
+            if error.kind == .unauthenticated {
+                let count = (refusal?.step == step ? refusal?.count ?? 0 : 0) + 1
+                let until = wire.now().adding(seconds: login.patience(afterRefusals: count))
+                refusal = Refusal(step: step, count: count, until: until, error: error)
+            }
+            throw error
         }
     }
 
-    /// A path for the wire: everything but letters, digits, `-._~` and the slashes is percent-encoded.
-    static func encoded(_ path: String) -> String {
-        var out = ""
-        for byte in path.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"):
-                out.unicodeScalars.append(Unicode.Scalar(byte))
-            case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: "/"):
-                out.unicodeScalars.append(Unicode.Scalar(byte))
-            default: out += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+    private func nextStep() throws(UpstreamError) -> VaultLogin.Step {
+        do throws(UpstreamError) {
+            return try login.step()
+        } catch {
+            // A file that is gone after its one use was read.
+            if let unwrapped { return .unwrap(unwrapped.wrapping) }
+            throw error
+        }
+    }
+
+    private func perform(_ step: VaultLogin.Step) async throws -> VaultLease {
+        switch step {
+        case .token(let token): return VaultLease(token: token, since: wire.now())
+        case .request(let path, let body):
+            let response = try await wire.send(VaultCall("POST", path, json: body), token: nil)
+            return try VaultShape.login(response, wire.origin, mount: login.mount, at: wire.now())
+        case .unwrap(let wrapping):
+            if unwrapped?.wrapping != wrapping {
+                let response = try await wire.send(VaultCall("POST", "sys/wrapping/unwrap", json: [:]), token: wrapping)
+                unwrapped = (wrapping, try VaultShape.unwrapped(response, wire.origin))
+            }
+            guard let secretID = unwrapped?.secretID, let next = login.step(secretID: secretID) else {
+                throw VaultShape.noVaultAnswer
+            }
+            return try await perform(next)
+        }
+    }
+
+    // MARK: Upkeep
+
+    private func restartUpkeep() {
+        upkeepTask?.cancel()
+        attention = lease?.attention
+        guard let pause = upkeep?.pause, attention != nil else { return }
+        upkeepTask = Task { [weak self] in
+            while !Task.isCancelled, let wait = await self?.untilAttention() {
+                guard (try? await pause(wait)) != nil, !Task.isCancelled else { return }
+                await self?.attend()
             }
         }
-        return out
+    }
+
+    private func untilAttention() -> Duration? {
+        attention.map { .nanoseconds(max(0, $0.nanoseconds - wire.now().nanoseconds)) }
+    }
+
+    /// Keeps the token alive, or gets another while it still is.
+    private func attend() async {
+        guard let old = lease, let attention, wire.now() >= attention else { return }
+        do {
+            if old.duration == nil {
+                try await learn(about: old)
+            } else if try await !renew(old) {
+                self.attention = nil
+                if login.canChange { _ = try await logInOnce() }
+            }
+        } catch let error as UpstreamError {
+            guard lease?.token == old.token else { return }
+            upkeep?.logger.warning("the token for \(wire.origin) could not be renewed: \(error.message)")
+            self.attention = nextTry(for: old)
+        } catch {}
+    }
+
+    /// `nil` after its end: then the next call logs in.
+    private func nextTry(for lease: VaultLease) -> Timestamp? {
+        let now = wire.now()
+        guard let expires = lease.expires else { return now.adding(seconds: 10) }
+        let left = expires.seconds(after: now)
+        return left > 0 ? now.adding(seconds: min(60, max(1, left / 4))) : nil
+    }
+
+    /// - Returns: false when the server will not renew it.
+    private func renew(_ old: VaultLease) async throws -> Bool {
+        guard old.isRenewable, !login.issuesTokens || !old.isNearItsEnd else { return false }
+        let response = try await wire.send(.renewSelf, token: old.token)
+        do throws(UpstreamError) {
+            let new = try VaultShape.renewed(response, wire.origin, old, at: wire.now())
+            adopt(new, for: old)
+            return true
+        } catch {
+            if error.isOutage { throw error }
+            return false
+        }
+    }
+
+    private func learn(about old: VaultLease) async throws {
+        let response = try await wire.send(.lookupSelf, token: old.token)
+        if response.status == 403 {
+            refusedLookup = old.token
+            attention = nil
+        } else {
+            adopt(try VaultShape.lookedUp(response, wire.origin, old, at: wire.now()), for: old)
+        }
+    }
+
+    private func adopt(_ new: VaultLease, for old: VaultLease) {
+        guard lease?.token == old.token else { return }
+        lease = new
+        // Renewals that give next to nothing must not follow one another without a pause.
+        attention = new.attention.map { max($0, wire.now().adding(seconds: 1)) }
     }
 }

@@ -18,11 +18,14 @@ enum VaultShape {
             throw UpstreamError(.rejected, "\(origin): the mount demands check-and-set for this write")
         case 400 where String(decoding: response.body, as: UTF8.self).contains("HTTP request to an HTTPS server"):
             throw UpstreamError(.tls, "\(origin) speaks TLS there; write https:// in its address")
-        case 429, 501, 503:
+        case 403:
+            throw UpstreamError(
+                .denied, "\(origin): permission denied (HTTP 403); the token's policies do not allow this")
+        case 500:
+            throw UpstreamError(.failed, "\(origin) failed (HTTP 500); see the server's log")
+        case 429, 501...599:
             let reason = errors(response).contains { $0.contains("sealed") } ? "it is sealed; unseal it" : "try later"
             throw UpstreamError(.unavailable, "\(origin) is not available (HTTP \(response.status)): \(reason)")
-        case 500...599:
-            throw UpstreamError(.unavailable, "\(origin) failed (HTTP \(response.status)); see the server's log")
         case 413:
             throw UpstreamError(.rejected, "\(origin): the secret is larger than the server accepts (HTTP 413)")
         default:
@@ -31,35 +34,50 @@ enum VaultShape {
         }
     }
 
-    static func secret(_ response: UpstreamResponse, _ mount: VaultMount) throws(UpstreamError) -> VaultAnswer {
-        let data = try ranges(response.body[...])?["data"]
-        if response.status == 404 { return try missing(response, mount) }
-        guard response.status == 200, let data else { throw noVaultAnswer }
-        if mount.kvVersion == 1 {
-            guard try ranges(response.body[data]) != nil else { throw noVaultAnswer }
-            return .found(SecretPayload(Array(response.body[data])), version: nil)
+    // MARK: Secrets
+
+    /// `nil` for what the server itself says is not there.
+    static func secret(
+        _ response: UpstreamResponse, _ mount: VaultMount, _ origin: String
+    ) throws(UpstreamError) -> Secret? {
+        let response = try checked(response, origin)
+        let (json, ranges) = try object(response.body)
+        let data = ranges["data"].map { Array(response.body[$0]) }
+        if response.status == 404 {
+            if json["errors"]?.elements?.isEmpty == true { return nil }
+            guard mount.kvVersion == 2, let data, let deleted = try? versioned(data), deleted.data == nil else {
+                throw noSuchMount(json, mount)
+            }
+            return deleted
         }
-        guard let inner = try ranges(response.body[data])?["data"],
-            try ranges(response.body[shifted(inner, by: data)]) != nil,
-            let version = try parsed(response)["data"]?["metadata"]?["version"].flatMap(number)
-        else { throw noVaultAnswer }
-        return .found(SecretPayload(Array(response.body[shifted(inner, by: data)])), version: version)
+        guard response.status == 200, let data else { throw noVaultAnswer }
+        if mount.kvVersion == 2 {
+            let secret = try versioned(data)
+            guard secret.data != nil else { throw noVaultAnswer }
+            return secret
+        }
+        _ = try object(data)
+        return Secret(data: SecretPayload(data), leaseDuration: json["lease_duration"].flatMap(number) ?? 0)
     }
 
-    private static func missing(_ response: UpstreamResponse, _ mount: VaultMount) throws(UpstreamError) -> VaultAnswer
-    {
-        let json = try parsed(response)
-        if json["errors"]?.elements?.isEmpty == true { return .absent }
-        if mount.kvVersion == 2, json["data"]?["data"]?.isNull == true,
-            let version = json["data"]?["metadata"]?["version"].flatMap(number)
-        {
-            return .deleted(version: version)
-        }
-        throw noSuchMount(json, mount)
+    /// KV version 2's `{"data":...,"metadata":...}`.
+    private static func versioned(_ bytes: [UInt8]) throws(UpstreamError) -> Secret {
+        let (json, ranges) = try object(bytes)
+        guard let data = json["data"], data.isNull || data.members != nil, let dataRange = ranges["data"],
+            let metadata = json["metadata"], let metadataRange = ranges["metadata"],
+            let version = metadata["version"].flatMap(number)
+        else { throw noVaultAnswer }
+        return Secret(
+            data: data.isNull ? nil : SecretPayload(Array(bytes[dataRange])),
+            metadata: SecretPayload(Array(bytes[metadataRange])), version: version,
+            created: metadata["created_time"]?.text.flatMap(Timestamp.init(rfc3339:)))
     }
 
     private static func noSuchMount(_ json: JSON, _ mount: VaultMount) -> UpstreamError {
-        if json["errors"]?.elements != nil {
+        if let errors = json["errors"]?.elements {
+            guard !errors.contains(where: { $0.text == "namespace not found" }) else {
+                return UpstreamError(.noSuchMount, "there is no such namespace on the server; check namespace")
+            }
             return UpstreamError(
                 .noSuchMount, "there is no mount \(mount.path)/ on the server; check mount_point, or create the mount")
         }
@@ -69,7 +87,10 @@ enum VaultShape {
             "the mount \(mount.path)/ is not KV version \(mount.kvVersion); set kv_engine_version to what it is")
     }
 
-    static func written(_ response: UpstreamResponse, _ mount: VaultMount) throws(UpstreamError) -> Int? {
+    static func written(
+        _ response: UpstreamResponse, _ mount: VaultMount, _ origin: String
+    ) throws(UpstreamError) -> Int? {
+        let response = try checked(response, origin)
         if response.status == 404 { throw noSuchMount(try parsed(response), mount) }
         if mount.kvVersion == 1 { return nil }
         guard response.status == 200, let version = try parsed(response)["data"]?["version"].flatMap(number) else {
@@ -80,7 +101,10 @@ enum VaultShape {
         return version
     }
 
-    static func names(_ response: UpstreamResponse, _ mount: VaultMount) throws(UpstreamError) -> [String] {
+    static func names(
+        _ response: UpstreamResponse, _ mount: VaultMount, _ origin: String
+    ) throws(UpstreamError) -> [String] {
+        let response = try checked(response, origin)
         let json = try parsed(response)
         if response.status == 404 {
             guard json["errors"]?.elements?.isEmpty == true else { throw noSuchMount(json, mount) }
@@ -90,8 +114,8 @@ enum VaultShape {
         return keys.compactMap(\.text)
     }
 
-    static func kvVersion(_ response: UpstreamResponse) throws(UpstreamError) -> Int? {
-        guard response.status == 200 else { return nil }
+    static func kvVersion(_ response: UpstreamResponse, _ origin: String) throws(UpstreamError) -> Int? {
+        guard try checked(response, origin).status == 200 else { return nil }
         let data = try parsed(response)["data"]
         switch data?["type"]?.text {
         case "kv", nil: break
@@ -103,9 +127,11 @@ enum VaultShape {
         return data?["options"]?["version"]?.text == "2" ? 2 : 1
     }
 
-    static func loginToken(
-        _ response: UpstreamResponse, _ origin: String, mount: String
-    ) throws(UpstreamError) -> SecretText {
+    // MARK: Tokens
+
+    static func login(
+        _ response: UpstreamResponse, _ origin: String, mount: String, at now: Timestamp
+    ) throws(UpstreamError) -> VaultLease {
         switch response.status {
         case 400, 403, 404, 405:
             throw UpstreamError(
@@ -116,14 +142,53 @@ enum VaultShape {
             throw UpstreamError(.unauthenticated, "\(origin): the login at auth/\(mount) lacks a credential")
         default: break
         }
-        guard let token = try parsed(try checked(response, origin))["auth"]?["client_token"]?.text, !token.isEmpty
-        else { throw noVaultAnswer }
-        return SecretText(token)
+        let auth = try parsed(try checked(response, origin))["auth"]
+        guard let auth, let token = auth["client_token"]?.text, !token.isEmpty else { throw noVaultAnswer }
+        return VaultLease(
+            token: SecretText(token), since: now, duration: auth["lease_duration"].flatMap(number) ?? 0,
+            uses: auth["num_uses"].flatMap(number) ?? 0, isRenewable: auth["renewable"]?.boolean ?? false)
+    }
+
+    static func renewed(
+        _ response: UpstreamResponse, _ origin: String, _ old: VaultLease, at now: Timestamp
+    ) throws(UpstreamError) -> VaultLease {
+        let auth = try parsed(try checked(response, origin))["auth"]
+        guard let auth, let duration = auth["lease_duration"].flatMap(number) else { throw noVaultAnswer }
+        return VaultLease(
+            token: old.token, since: now, duration: duration, full: old.full, uses: old.uses,
+            isRenewable: auth["renewable"]?.boolean ?? false)
+    }
+
+    /// What a token says about itself.
+    static func lookedUp(
+        _ response: UpstreamResponse, _ origin: String, _ old: VaultLease, at now: Timestamp
+    ) throws(UpstreamError) -> VaultLease {
+        let data = try parsed(try checked(response, origin))["data"]
+        guard let data, let duration = data["ttl"].flatMap(number) else { throw noVaultAnswer }
+        return VaultLease(
+            token: old.token, since: now, duration: duration, uses: data["num_uses"].flatMap(number) ?? 0,
+            isRenewable: data["renewable"]?.boolean ?? false)
+    }
+
+    /// The secret id in the answer to an unwrapping.
+    static func unwrapped(_ response: UpstreamResponse, _ origin: String) throws(UpstreamError) -> SecretText {
+        if [400, 403, 404, 405].contains(response.status) {
+            throw UpstreamError(
+                .unauthenticated,
+                "\(origin): the wrapping token of the secret id is not valid (HTTP \(response.status)): it was used or it "
+                    + "expired, possibly by somebody else's hand; find out who, and issue a new one")
+        }
+        let data = try parsed(try checked(response, origin))["data"]
+        guard let secretID = data?["secret_id"]?.text, !secretID.isEmpty else {
+            throw UpstreamError(
+                .unauthenticated, "\(origin): the wrapping token holds no secret_id; wrap the right answer")
+        }
+        return SecretText(secretID)
     }
 
     // MARK: JSON
 
-    private static let noVaultAnswer = UpstreamError(
+    static let noVaultAnswer = UpstreamError(
         .malformed, "the answer is not one of a Vault-compatible server; check the url and proxies on the way")
 
     private static func parsed(_ response: UpstreamResponse) throws(UpstreamError) -> JSON {
@@ -135,16 +200,9 @@ enum VaultShape {
         (try? JSON(parsing: response.body))?["errors"]?.elements?.compactMap(\.text) ?? []
     }
 
-    private static func ranges(_ slice: ArraySlice<UInt8>) throws(UpstreamError) -> JSON.MemberRanges? {
-        do throws(JSON.SyntaxError) {
-            return try JSON.parsed(Array(slice)).ranges
-        } catch {
-            throw noVaultAnswer
-        }
-    }
-
-    private static func shifted(_ range: Range<Int>, by outer: Range<Int>) -> Range<Int> {
-        range.lowerBound + outer.lowerBound..<range.upperBound + outer.lowerBound
+    private static func object(_ bytes: [UInt8]) throws(UpstreamError) -> (json: JSON, ranges: JSON.MemberRanges) {
+        guard let (json, ranges) = try? JSON.parsed(bytes), let ranges else { throw noVaultAnswer }
+        return (json, ranges)
     }
 
     private static func number(_ json: JSON) -> Int? { if case .number(let digits) = json { Int(digits) } else { nil } }

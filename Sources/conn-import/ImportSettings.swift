@@ -42,7 +42,7 @@ struct ImportSettings {
         let login = try login(options, kwargs, token)
         var curl = CurlClient.Options()
         curl.userAgent = "conn-import"
-        curl.unixSocket = address.unixSocket
+        curl.unixSocket = kwargs.unixSocket ?? address.unixSocket
         curl.clientCertificate = kwargs.clientCertificate
         if let timeout = kwargs.timeout { curl.timeout = timeout }
         if let proxies = kwargs.proxies { curl.proxies = .byScheme(proxies) }
@@ -86,7 +86,7 @@ struct ImportSettings {
     private static func login(
         _ options: ConnImport, _ kwargs: BackendKwargs, _ environmentToken: SecretText?
     ) throws -> VaultLogin {
-        if let token = options.token, !token.isEmpty { return VaultLogin(.token(SecretText(token))) }
+        if let token = options.token, !token.isEmpty { return VaultLogin(.token(.given(SecretText(token)))) }
         if kwargs.authType == .token, kwargs.token == nil, kwargs.tokenPath == nil, environmentToken == nil {
             throw ConnImport.UsageError(
                 message: "no token: set AIRLOCK_TOKEN (or VAULT_TOKEN), give --token, or a login in --backend-kwargs")

@@ -20,12 +20,10 @@ struct Importer: Sendable {
     private static let inFlight = 16
 
     /// What a write of `item` would do.
-    func action(for item: ImportPlan.Item) async throws -> (Action, found: VaultAnswer) {
+    func action(for item: ImportPlan.Item) async throws -> (Action, found: Secret?) {
         let found = try await client.read(try layout.path(of: item.target), in: mount)
-        switch found {
-        case .found(let stored, _): return (item.content.isSame(as: stored) ? .unchanged : .update, found)
-        case .absent, .deleted: return (.create, found)
-        }
+        guard let stored = found?.data else { return (.create, found) }
+        return (item.content.isSame(as: stored) ? .unchanged : .update, found)
     }
 
     /// Writes unless it is there already, then reads back what the server has now. On KV version 2 a change by somebody
@@ -34,9 +32,8 @@ struct Importer: Sendable {
         let (action, found) = try await action(for: item)
         guard action != .unchanged else { return action }
         let path = try layout.path(of: item.target)
-        try await client.write(path, item.content.payload, in: mount, cas: found.version)
-        guard case .found(let stored, _) = try await client.read(path, in: mount), item.content.isSame(as: stored)
-        else {
+        try await client.write(path, item.content.payload, in: mount, replacing: found)
+        guard let stored = try await client.read(path, in: mount)?.data, item.content.isSame(as: stored) else {
             throw UpstreamError(.malformed, "written, but what the server gives back is not the same; check it there")
         }
         return action

@@ -28,6 +28,8 @@ package struct BackendKwargs: Sendable {
     package var proxies: [String: SecretText]?
     /// Taken for compatibility; redirects are never followed, for they could take a token elsewhere.
     package var allowRedirects = true
+    /// Airlock's own: a socket to connect to, whatever host the url names.
+    package var unixSocket: String?
 
     // The login.
     package var authType = AuthType.token
@@ -39,6 +41,10 @@ package struct BackendKwargs: Sendable {
     package var password: SecretText?
     package var keyID: SecretText?
     package var secretID: SecretText?
+    /// Airlock's own: a file with the secret id.
+    package var secretIDPath: String?
+    /// Airlock's own: `secretID`, or what the file holds, is a response-wrapping token with the secret id in it.
+    package var secretIDWrapped = false
     package var roleID: String?
     package var region: String?
     package var assumeRoleKwargs: JSON?
@@ -55,9 +61,11 @@ package struct BackendKwargs: Sendable {
     package var jwtRole: String?
     package var jwtToken: SecretText?
     package var jwtTokenPath: String?
+    /// Airlock's own, for `auth_type` cert: which role to log in as; `nil` is whichever the certificate fits.
+    package var certRole: String?
 
     package enum AuthType: String, Sendable, CaseIterable {
-        case approle, azure, gcp, github, jwt, kubernetes, ldap, radius, token, userpass
+        case approle, azure, cert, gcp, github, jwt, kubernetes, ldap, radius, token, userpass
         case awsIAM = "aws_iam"
     }
 
@@ -111,7 +119,9 @@ package struct BackendKwargs: Sendable {
                 "token", "token_path", "a token in the environment",
                 when: token == nil && tokenPath == nil && !hasEnvironmentToken)
         case .github: try require("token", "token_path", when: token == nil && tokenPath == nil)
-        case .approle: try require("role_id", when: roleID == nil)
+        case .approle:
+            try require("role_id", when: roleID == nil)
+            try requireSecretID()
         case .kubernetes:
             try require("kubernetes_role", when: kubernetesRole == nil)
             try require("kubernetes_jwt_path", when: kubernetesJWTPath == nil)
@@ -124,13 +134,25 @@ package struct BackendKwargs: Sendable {
         case .radius:
             try require("radius_host", when: radiusHost == nil)
             try require("radius_secret", when: radiusSecret == nil)
+            try require("username", when: username == nil)
+            try require("password", when: password == nil)
         case .gcp:
             try require("gcp_scopes", when: gcpScopes == nil)
             try require("role_id", when: roleID == nil)
         case .userpass, .ldap:
             try require("username", when: username == nil)
             try require("password", when: password == nil)
+        case .cert: try require("cert", when: clientCertificate == nil)
         case .awsIAM: break
+        }
+    }
+
+    private func requireSecretID() throws(Fault) {
+        guard secretID == nil || secretIDPath == nil else {
+            throw Fault(key: "secret_id_path", reason: "give secret_id or secret_id_path, not both")
+        }
+        guard !secretIDWrapped || secretID != nil || secretIDPath != nil else {
+            throw Fault(key: "secret_id_wrapped", reason: "needs the wrapping token, as secret_id or in secret_id_path")
         }
     }
 }
@@ -151,7 +173,8 @@ extension BackendKwargs {
         "password", "key_id", "secret_id", "role_id", "assume_role_kwargs", "region", "kubernetes_role",
         "kubernetes_jwt_path", "gcp_key_path", "gcp_keyfile_dict", "gcp_scopes", "azure_tenant_id", "azure_resource",
         "radius_host", "radius_secret", "radius_port", "jwt_role", "jwt_token", "jwt_token_path", "namespace",
-        "verify", "cert", "timeout", "proxies", "allow_redirects",
+        "verify", "cert", "timeout", "proxies", "allow_redirects", "secret_id_path", "secret_id_wrapped", "cert_role",
+        "unix_socket",
     ]
 
     private mutating func set(_ key: String, _ value: BackendKwargsValue) throws(Fault) {
@@ -170,6 +193,7 @@ extension BackendKwargs {
         case "timeout": timeout = try value.seconds()
         case "proxies": proxies = try value.proxies()
         case "allow_redirects": allowRedirects = try value.flag() ?? true
+        case "unix_socket": unixSocket = try value.socket()
         case "auth_type": authType = try value.authType()
         case "auth_mount_point": authMountPoint = try value.mount()
         default: try setLogin(key, value)
@@ -184,6 +208,8 @@ extension BackendKwargs {
         case "password": password = try value.secret()
         case "key_id": keyID = try value.secret()
         case "secret_id": secretID = try value.secret()
+        case "secret_id_path": secretIDPath = try value.text()
+        case "secret_id_wrapped": secretIDWrapped = try value.flag() ?? false
         case "role_id": roleID = try value.text()
         case "region": region = try value.text()
         case "assume_role_kwargs": assumeRoleKwargs = try value.object()
@@ -200,6 +226,7 @@ extension BackendKwargs {
         case "jwt_role": jwtRole = try value.text()
         case "jwt_token": jwtToken = try value.secret()
         case "jwt_token_path": jwtTokenPath = try value.text()
+        case "cert_role": certRole = try value.text()
         default: throw BackendKwargs.unknown(key)
         }
     }

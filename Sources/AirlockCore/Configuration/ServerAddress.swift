@@ -1,6 +1,6 @@
 /// Where a Vault-compatible server is: `http://HOST:PORT`, `https://HOST:PORT`, either with a path prefix, or
 /// `unix:///path/to.sock`, as `VAULT_ADDR` takes them.
-package struct ServerAddress: Sendable, Equatable {
+package struct ServerAddress: Sendable, Hashable {
     /// Scheme, host and port, for messages and for the wire.
     package let origin: String
     /// Empty, or begins with "/" and ends without one.

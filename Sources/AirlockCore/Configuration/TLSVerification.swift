@@ -1,5 +1,5 @@
 /// How a server's certificate is checked.
-package enum TLSVerification: Sendable, Equatable {
+package enum TLSVerification: Sendable, Hashable {
     /// Against the system's certificate authorities.
     case system
     /// Not at all.
@@ -9,7 +9,7 @@ package enum TLSVerification: Sendable, Equatable {
 }
 
 /// The PEM file a client shows to prove who it is; `key` is nil when that file holds the key too.
-package struct ClientCertificate: Sendable, Equatable {
+package struct ClientCertificate: Sendable, Hashable {
     package var certificate: String
     package var key: String?
 

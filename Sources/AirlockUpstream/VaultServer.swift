@@ -1,0 +1,157 @@
+package import AirlockCore
+package import Logging
+import Synchronization
+
+/// A Vault-compatible server as one identity sees it: its connections, its login and its circuit breaker, for every mount
+/// that lies there.
+package final class VaultServer: Sendable {
+    /// For a read, from the name's lookup to the last byte.
+    package static let readTimeout = Duration.seconds(2)
+    package static let writeTimeout = Duration.seconds(30)
+    private static let connections = 32
+
+    package let address: ServerAddress
+    package let namespace: String?
+    /// `address`, told apart from the same url at the other end of a socket.
+    package let place: String
+    package let breaker: CircuitBreaker
+    private let wire: VaultWire
+    /// `nil`: only clients' own tokens are used here.
+    private let session: VaultSession?
+    private let gate: RequestGate
+    private let givenTimeout: Duration?
+
+    /// - Parameter hasOwnLogin: false where only clients' own tokens are used; then the kwargs' login does not count.
+    package convenience init(
+        kwargs: BackendKwargs, environmentToken: SecretText?, hasOwnLogin: Bool = true, metrics: Metrics,
+        logger: Logger, now: @escaping Now
+    ) throws(BackendKwargs.Fault) {
+        try self.init(
+            kwargs: kwargs, login: hasOwnLogin ? VaultLogin(kwargs, environmentToken: environmentToken) : nil,
+            transport: CurlClient(options: CurlClient.Options(kwargs, connections: VaultServer.connections)),
+            metrics: metrics, logger: logger, now: now)
+    }
+
+    init(
+        kwargs: BackendKwargs, login: VaultLogin?, transport: any UpstreamTransport, metrics: Metrics, logger: Logger,
+        now: @escaping Now, places: Int = VaultServer.connections - 2,
+        pause: @escaping Pause = { try await Task.sleep(for: $0) }
+    ) throws(BackendKwargs.Fault) {
+        guard let address = kwargs.url else {
+            throw BackendKwargs.Fault(key: "url", reason: "is missing: the address of the server, http://HOST:PORT")
+        }
+        let wire = VaultWire(
+            address: address, namespace: kwargs.namespace, transport: transport, metrics: metrics, now: now)
+        let session = login.map {
+            VaultSession(wire: wire, login: $0, upkeep: VaultSession.Upkeep(logger: logger, pause: pause))
+        }
+        let socket = kwargs.unixSocket ?? address.unixSocket
+        self.address = address
+        namespace = kwargs.namespace
+        place = address.base + (socket.map { "@" + VaultCall.encoded($0) } ?? "")
+        self.wire = wire
+        self.session = session
+        givenTimeout = kwargs.timeout
+        // Two places are left for logins, renewals and probes.
+        gate = RequestGate(
+            places: places, limit: kwargs.timeout ?? VaultServer.readTimeout,
+            full: UpstreamError(
+                .timeout, "\(address.origin): \(places) requests are under way, and none came to an end in time"),
+            pause: pause)
+        breaker = CircuitBreaker(logger: logger, now: now, pause: pause) {
+            if let session { try await session.check() } else { try await VaultServer.checkHealth(wire) }
+        }
+    }
+
+    private static func checkHealth(_ wire: VaultWire) async throws {
+        var call = VaultCall("GET", "sys/health?standbyok=true&perfstandbyok=true")
+        call.isInNamespace = false
+        guard try VaultShape.checked(try await wire.send(call, token: nil), wire.origin).status == 200 else {
+            throw VaultShape.noVaultAnswer
+        }
+    }
+
+    /// Makes a call and reads the answer, both under the circuit breaker.
+    func perform<Value: Sendable>(
+        _ call: VaultCall, as credential: Credential, _ read: (UpstreamResponse) throws -> Value
+    ) async throws -> Value {
+        // Here for those who would only wait in line to be told.
+        if case .open(_, let reason) = breaker.state { throw UpstreamError(.unavailable, reason) }
+        try await gate.enter()
+        defer { gate.leave() }
+        return try await breaker.run {
+            switch credential {
+            case .client(let token): return try read(try await wire.send(call, token: token))
+            case .own:
+                guard let session else {
+                    throw UpstreamError(.unsupported, "\(address.origin) is asked with clients' own tokens only")
+                }
+                return try read(try await session.send(call))
+            }
+        }
+    }
+
+    func timeout(writing: Bool) -> Duration {
+        givenTimeout ?? (writing ? VaultServer.writeTimeout : VaultServer.readTimeout)
+    }
+}
+
+/// The servers in use: mounts with the same address, identity and way there share one.
+package final class VaultServers: Sendable {
+    private struct Key: Hashable {
+        let url: ServerAddress?
+        let unixSocket: String?
+        let namespace: String?
+        let login: VaultLogin?
+        let verification: TLSVerification?
+        let clientCertificate: ClientCertificate?
+        let timeout: Duration?
+        let proxies: [String: SecretText]?
+    }
+
+    private let servers = Mutex<[Key: VaultServer]>([:])
+    private let environmentToken: SecretText?
+    private let metrics: Metrics
+    private let logger: Logger
+    private let now: Now
+
+    package init(environmentToken: SecretText?, metrics: Metrics, logger: Logger, now: @escaping Now) {
+        self.environmentToken = environmentToken
+        self.metrics = metrics
+        self.logger = logger
+        self.now = now
+    }
+
+    package func server(
+        for kwargs: BackendKwargs, hasOwnLogin: Bool = true
+    ) throws(BackendKwargs.Fault) -> VaultServer {
+        let key = Key(
+            url: kwargs.url, unixSocket: kwargs.unixSocket, namespace: kwargs.namespace,
+            login: hasOwnLogin ? try VaultLogin(kwargs, environmentToken: environmentToken) : nil,
+            verification: kwargs.verification, clientCertificate: kwargs.clientCertificate, timeout: kwargs.timeout,
+            proxies: kwargs.proxies)
+        if let known = servers.withLock({ $0[key] }) { return known }
+        let new = try VaultServer(
+            kwargs: kwargs, environmentToken: environmentToken, hasOwnLogin: hasOwnLogin, metrics: metrics,
+            logger: logger, now: now)
+        return servers.withLock { servers in
+            let server = servers[key] ?? new
+            servers[key] = server
+            return server
+        }
+    }
+}
+
+extension CurlClient.Options {
+    /// The way to a server as kwargs describe it.
+    package init(_ kwargs: BackendKwargs, connections: Int) {
+        self.init()
+        verification = kwargs.verification ?? .system
+        clientCertificate = kwargs.clientCertificate
+        if let proxies = kwargs.proxies { self.proxies = .byScheme(proxies) }
+        unixSocket = kwargs.unixSocket ?? kwargs.url?.unixSocket
+        timeout = kwargs.timeout ?? VaultServer.readTimeout
+        connectTimeout = min(connectTimeout, timeout)
+        connectionsPerHost = connections
+    }
+}

@@ -36,7 +36,7 @@ let package = Package(
         .target(name: "AirlockCore", dependencies: [log], swiftSettings: strict),
         .target(
             name: "AirlockStore",
-            dependencies: ["AirlockCore", crypto, .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["AirlockCore", crypto, log, .product(name: "GRDB", package: "GRDB.swift")],
             resources: [.embedInCode("../../schema.sql")],
             swiftSettings: strict),
         .target(name: "AirlockUpstream", dependencies: ["AirlockCore", "CCurl", log], swiftSettings: strict),
@@ -67,12 +67,12 @@ let package = Package(
             dependencies: ["AirlockCore", "AirlockUpstream", arguments],
             swiftSettings: strict),
         .testTarget(
-            name: "AirlockCoreTests", dependencies: ["AirlockCore"], exclude: ["Fixtures"], swiftSettings: strict),
+            name: "AirlockCoreTests", dependencies: ["AirlockCore", log], exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "AirlockUpstreamTests", dependencies: ["AirlockCore", "AirlockUpstream", log], swiftSettings: strict),
         .testTarget(
             name: "AirlockStoreTests",
-            dependencies: ["AirlockCore", "AirlockStore", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["AirlockCore", "AirlockStore", log, .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         .testTarget(
             name: "AirlockHTTPTests",

@@ -41,6 +41,20 @@ final class GroupCommit: Sendable {
         }
     }
 
+    /// As `write`, for what nobody waits for. Its turn is kept all the same.
+    func enqueue(
+        _ body: @escaping @Sendable (Database) throws -> Void, failed: @escaping @Sendable (any Error) -> Void
+    ) {
+        let outcome = Outcome<Void>()
+        enqueue(
+            Job(
+                run: { database in outcome.result.withLock { $0 = GroupCommit.inSavepoint(database, body) } },
+                finish: { error in
+                    let result = outcome.result.withLock { $0 }
+                    if case .failure(let own)? = result { failed(own) } else if let error { failed(error) }
+                }))
+    }
+
     private final class Outcome<T: Sendable>: Sendable {
         let result = Mutex<Result<T, any Error>?>(nil)
     }

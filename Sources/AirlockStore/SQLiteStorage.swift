@@ -11,7 +11,7 @@ package final class SQLiteStorage: Storage {
     let database: DatabasePool
     private let writer: GroupCommit
     private let operatorKey: OperatorKey
-    private let sealer: Mutex<Sealer>
+    private let currentSealer: Mutex<Sealer>
     private let now: Now
 
     /// The format of `schema.sql`; a database with another one is refused, never guessed at.
@@ -29,7 +29,7 @@ package final class SQLiteStorage: Storage {
             try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try SQLiteStorage.migrate(database, key: key, now: now)
             let keys = try database.read(SQLiteStorage.keys)
-            sealer = Mutex(try Sealer(opening: keys, with: key))
+            currentSealer = Mutex(try Sealer(opening: keys, with: key))
         } catch let error as DatabaseError {
             throw SQLiteStorage.explained(error)
         }
@@ -49,7 +49,7 @@ package final class SQLiteStorage: Storage {
                     .broken, "the database has format \(version), this airlock knows format \(formatVersion)",
                     hint: "run the airlock that made it, or name another data directory with --data-dir")
             }
-            try database.execute(sql: String(decoding: PackageResources.schema_sql, as: UTF8.self))
+            try database.execute(sql: Schema.store)
             for term in [Sealer.digestTerm, 1] {
                 try insert(database, Sealer.makeKey(term: term, with: key, now: moment))
             }
@@ -94,7 +94,7 @@ package final class SQLiteStorage: Storage {
     // MARK: Storage
 
     package func read<T>(_ body: (any StorageReader) throws -> T) throws -> T {
-        let sealer = sealer.withLock { $0 }
+        let sealer = sealer
         do {
             return try database.read { try body(RecordReader(database: $0, sealer: sealer)) }
         } catch let error as DatabaseError {
@@ -104,7 +104,7 @@ package final class SQLiteStorage: Storage {
 
     package func write<T: Sendable>(_ body: @escaping @Sendable (any StorageTransaction) throws -> T) async throws -> T
     {
-        let sealer = sealer.withLock { $0 }
+        let sealer = sealer
         do {
             return try await writer.write { try body(RecordReader(database: $0, sealer: sealer)) }
         } catch let error as DatabaseError {
@@ -112,7 +112,10 @@ package final class SQLiteStorage: Storage {
         }
     }
 
-    package func digest(_ text: String) -> String { sealer.withLock { $0 }.digest(text) }
+    /// With the newest key; what was sealed with any earlier one opens too.
+    var sealer: Sealer { currentSealer.withLock { $0 } }
+
+    package func digest(_ text: String) -> String { sealer.digest(text) }
 
     package func rotateKey() async throws {
         let (operatorKey, moment) = (operatorKey, now())
@@ -124,14 +127,14 @@ package final class SQLiteStorage: Storage {
                 return try SQLiteStorage.keys(database)
             }
             let fresh = try Sealer(opening: keys, with: operatorKey)
-            sealer.withLock { $0 = $0.currentTerm < fresh.currentTerm ? fresh : $0 }
+            currentSealer.withLock { $0 = $0.currentTerm < fresh.currentTerm ? fresh : $0 }
         } catch let error as DatabaseError {
             throw SQLiteStorage.explained(error)
         }
     }
 
     package func keyStatus() throws -> (term: Int, installed: Timestamp) {
-        sealer.withLock { ($0.currentTerm, $0.installed) }
+        currentSealer.withLock { ($0.currentTerm, $0.installed) }
     }
 
     /// Drops records whose time is up, a bounded number at a time.
@@ -171,9 +174,19 @@ private struct RecordReader: StorageTransaction {
         guard let row = try Row.fetchOne(statement, arguments: arguments) else { return nil }
         // Decoded with care: a damaged row may hold anything.
         guard let term = Int.fromDatabaseValue(row["term"]), let sealed = Data.fromDatabaseValue(row["sealed"]) else {
-            throw Sealer.damaged(key)
+            throw RecordReader.damaged(key)
         }
-        return try sealer.open(sealed, term: term, for: key)
+        guard let bytes = sealer.open(sealed, term: term, boundTo: key.binding) else { throw RecordReader.damaged(key) }
+        return bytes
+    }
+
+    private static func damaged(_ key: RecordKey) -> AirlockError {
+        AirlockError(
+            .broken, "a stored record does not open",
+            hint: """
+                the \(key.kind.rawValue) record "\(key.name)" is damaged or was altered outside Airlock: write it anew, or \
+                restore the data directory from a backup
+                """)
     }
 
     func names(_ kind: RecordKind, scope: String) throws -> [String] {
@@ -182,7 +195,7 @@ private struct RecordReader: StorageTransaction {
             arguments: [kind.rawValue, scope]
         ).map { row in
             guard let name = String.fromDatabaseValue(row["name"]) else {
-                throw Sealer.damaged(RecordKey(kind, scope: scope, "?"))
+                throw RecordReader.damaged(RecordKey(kind, scope: scope, "?"))
             }
             return name
         }
@@ -223,7 +236,7 @@ private struct RecordReader: StorageTransaction {
                 """)
         try statement.execute(arguments: [
             key.kind.rawValue, key.scope, key.name, key.version, sealer.currentTerm,
-            try sealer.seal(bytes, for: key), expires?.nanoseconds,
+            try sealer.seal(bytes, to: key.binding), expires?.nanoseconds,
         ])
     }
 

@@ -58,29 +58,18 @@ struct Sealer: Sendable {
         return SealedKey(term: term, sealed: sealed.combined!, installed: now)
     }
 
-    func seal(_ bytes: [UInt8], for key: RecordKey) throws -> Data {
+    func seal(_ bytes: [UInt8], to binding: SealBinding) throws -> Data {
         let box = try AES.GCM.seal(
-            bytes, using: dataKeys[currentTerm]!, authenticating: Sealer.binding(key, term: currentTerm))
+            bytes, using: dataKeys[currentTerm]!, authenticating: binding.data(term: currentTerm))
         return box.combined!
     }
 
-    /// - Throws: `AirlockError` when the record was damaged, moved or sealed with another key.
-    func open(_ sealed: Data, term: Int, for key: RecordKey) throws -> [UInt8] {
+    /// - Returns: `nil` when what is sealed was damaged, moved or sealed with another key.
+    func open(_ sealed: Data, term: Int, boundTo binding: SealBinding) -> [UInt8]? {
         guard let dataKey = dataKeys[term], let box = try? AES.GCM.SealedBox(combined: sealed),
-            let bytes = try? AES.GCM.open(box, using: dataKey, authenticating: Sealer.binding(key, term: term))
-        else {
-            throw Sealer.damaged(key)
-        }
+            let bytes = try? AES.GCM.open(box, using: dataKey, authenticating: binding.data(term: term))
+        else { return nil }
         return Array(bytes)
-    }
-
-    static func damaged(_ key: RecordKey) -> AirlockError {
-        AirlockError(
-            .broken, "a stored record does not open",
-            hint: """
-                the \(key.kind.rawValue) record "\(key.name)" is damaged or was altered outside Airlock: write it anew, or \
-                restore the data directory from a backup
-                """)
     }
 
     func digest(_ text: String) -> String {
@@ -88,18 +77,33 @@ struct Sealer: Sendable {
             .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
-    /// What a record's seal is bound to. Every part is preceded by its length, so that no two keys give the same bytes.
-    private static func binding(_ key: RecordKey, term: Int) -> Data {
-        var data = Data("airlock record 1".utf8)
-        for part in [key.kind.rawValue, key.scope, key.name] {
-            withUnsafeBytes(of: UInt64(part.utf8.count).bigEndian) { data.append(contentsOf: $0) }
-            data.append(contentsOf: part.utf8)
+    private static func binding(term: Int) -> Data { Data("airlock sealing key 1 term \(term)".utf8) }
+}
+
+/// What a seal is bound to: what is sealed to one binding opens with no other.
+struct SealBinding {
+    /// Keeps what is sealed for one purpose from opening for another.
+    let purpose: String
+    var texts: [String] = []
+    var numbers: [Int] = []
+
+    /// Every text is preceded by its length, so that no two bindings of one purpose give the same bytes.
+    func data(term: Int) -> Data {
+        var data = Data(purpose.utf8)
+        for text in texts {
+            withUnsafeBytes(of: UInt64(text.utf8.count).bigEndian) { data.append(contentsOf: $0) }
+            data.append(contentsOf: text.utf8)
         }
-        for number in [key.version, term] {
+        for number in numbers + [term] {
             withUnsafeBytes(of: Int64(number).bigEndian) { data.append(contentsOf: $0) }
         }
         return data
     }
+}
 
-    private static func binding(term: Int) -> Data { Data("airlock sealing key 1 term \(term)".utf8) }
+extension RecordKey {
+    /// Existing databases are sealed to these bytes: a change of them needs another format.
+    var binding: SealBinding {
+        SealBinding(purpose: "airlock record 1", texts: [kind.rawValue, scope, name], numbers: [version])
+    }
 }

@@ -56,7 +56,7 @@ let package = Package(
         .executableTarget(
             name: "airlock",
             dependencies: [
-                "AirlockCore", "AirlockStore", "AirlockHTTP", arguments, log,
+                "AirlockCore", "AirlockStore", "AirlockUpstream", "AirlockHTTP", arguments, log,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -20,14 +20,16 @@ package struct Mount: Sendable, Codable, Equatable {
     /// What 0 stands for: 32 days (VAULT-PROTOCOL 4).
     package static let systemLeaseTTL = 2_764_800
 
-    package init(path: String, engine: Engine, description: String, options: [String: String]?) {
+    package init(
+        path: String, engine: Engine, description: String, options: [String: String]?, uuid: String = RandomText.uuid()
+    ) {
         self.path = path
         self.engine = engine
         self.description = description
         self.options = options
-        uuid = RandomText.uuid()
+        self.uuid = uuid
         let kind = engine == .approle || engine == .token ? "auth_\(engine.rawValue)" : engine.rawValue
-        accessor = "\(kind)_\(RandomText.uuid().prefix(8))"
+        accessor = "\(kind)_\(uuid.prefix(8))"
     }
 
     package var kvVersion: Int { options?["version"] == "2" ? 2 : 1 }

@@ -11,14 +11,17 @@ package final class Registry: Sendable {
         var accessControls: [[ExactText]: AccessControl] = [:]
     }
 
+    /// The configuration's mounts. They hide a stored one of the same path.
+    package let bound: BoundMounts
     private let storage: any Storage
     private let state = Mutex(State())
 
     /// Distinct policy combinations remembered at most; over it the memory starts anew.
     private static let accessControlLimit = 1024
 
-    package init(storage: any Storage) throws {
+    package init(storage: any Storage, bound: BoundMounts = BoundMounts()) throws {
         self.storage = storage
+        self.bound = bound
         try reload()
     }
 
@@ -40,14 +43,31 @@ package final class Registry: Sendable {
 
     // MARK: Secrets engines
 
-    package var mounts: [Mount] { state.withLock { Array($0.mounts.values) }.sorted { $0.path < $1.path } }
+    package var mounts: [Mount] {
+        let stored = state.withLock { Array($0.mounts.values) }.filter { bound[$0.path] == nil }
+        return (stored + bound.all.map(\.mount)).sorted { $0.path < $1.path }
+    }
 
     /// The mount a path lies in. Mounts never nest, so at most one matches.
-    package func mount(for path: String) -> Mount? { state.withLock { Registry.mount(for: path, among: $0.mounts) } }
+    package func mount(for path: String) -> Mount? {
+        bound.mount(for: path)?.mount ?? state.withLock { Registry.mount(for: path, among: $0.mounts) }
+            ?? bound.opened(for: path)?.mount
+    }
 
-    package func mount(named path: String) -> Mount? { state.withLock { $0.mounts[ExactText(path)] } }
+    package func mount(named path: String) -> Mount? {
+        bound[path]?.mount ?? state.withLock { $0.mounts[ExactText(path)] } ?? bound.opened(for: path)?.mount
+    }
+
+    /// - Throws: `AirlockError` for a mount that the configuration decides about.
+    private func refuseBound(_ path: String) throws {
+        guard let known = bound.all.first(where: { $0.mount.path.hasPrefix(path) || path.hasPrefix($0.mount.path) })
+        else { return }
+        throw AirlockError.badRequest(
+            "\(known.mount.path) is set in Airlock's configuration: change it there and start Airlock anew")
+    }
 
     package func enable(_ mount: Mount) async throws {
+        try refuseBound(mount.path)
         try await storage.write { transaction in
             let taken = try transaction.names(.mount, scope: "").first {
                 $0.hasPrefix(mount.path) || mount.path.hasPrefix($0)
@@ -60,6 +80,7 @@ package final class Registry: Sendable {
 
     /// Drops the mount and everything in it; no error when there is none.
     package func disable(_ path: String) async throws {
+        try refuseBound(path)
         try await storage.write { transaction in
             guard let mount = try transaction.value(Mount.self, RecordKey(.mount, path)) else { return }
             for kind in [RecordKind.kvConfig, .kvMetadata, .kvVersion, .kvSecret] {
@@ -73,6 +94,7 @@ package final class Registry: Sendable {
     package func tune(_ path: String, auth: Bool, _ change: @escaping @Sendable (inout Mount) throws -> Void)
         async throws
     {
+        if !auth { try refuseBound(path) }
         let key = RecordKey(auth ? .authMount : .mount, path)
         try await storage.write { transaction in
             guard var mount = try transaction.value(Mount.self, key) else {

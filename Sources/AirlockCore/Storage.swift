@@ -16,6 +16,8 @@ package enum RecordKind: String, Sendable, CaseIterable {
     case roleID = "role_id"
     case secretID = "secret_id"
     case secretIDAccessor = "secret_id_accessor"
+    case upstreamLogin = "upstream_login"
+    case upstreamRight = "upstream_right"
 }
 
 /// The identity of one record. All of it is bound into the record's seal, so a row moved elsewhere does not open.

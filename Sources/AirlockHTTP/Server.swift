@@ -30,11 +30,12 @@ package struct Server: Sendable {
     private let logger: Logger
 
     package init(
-        configuration: Configuration, storage: any Storage, registry: Registry, now: @escaping Now, logger: Logger
+        configuration: Configuration, storage: any Storage, registry: Registry, metrics: Metrics = Metrics(),
+        upstream: UpstreamClients? = nil, now: @escaping Now, logger: Logger
     ) {
         self.configuration = configuration
         self.logger = logger
-        services = Services(storage: storage, registry: registry, now: now)
+        services = Services(storage: storage, registry: registry, metrics: metrics, upstream: upstream, now: now)
     }
 
     /// Serves until the surrounding service group shuts down gracefully; requests in flight are answered first.
@@ -87,6 +88,9 @@ struct Surfaces: HTTPResponder {
         case let error as AirlockError:
             if error.code == .broken {
                 logger.error("\(error.message ?? "broken")", metadata: ["hint": "\(error.hint ?? "")"])
+            }
+            if error.code == .unavailable {
+                logger.debug("\(error.message ?? "unavailable")", metadata: ["hint": "\(error.hint ?? "")"])
             }
             return error
         case let error as JSON.SyntaxError:

@@ -4,7 +4,7 @@ import Synchronization
 
 /// A Vault-compatible server as one identity sees it: its connections, its login and its circuit breaker, for every mount
 /// that lies there.
-package final class VaultServer: Sendable {
+package final class VaultServer: UpstreamServer {
     /// For a read, from the name's lookup to the last byte.
     package static let readTimeout = Duration.seconds(2)
     package static let writeTimeout = Duration.seconds(30)
@@ -75,11 +75,7 @@ package final class VaultServer: Sendable {
     func perform<Value: Sendable>(
         _ call: VaultCall, as credential: Credential, _ read: (UpstreamResponse) throws -> Value
     ) async throws -> Value {
-        // Here for those who would only wait in line to be told.
-        if case .open(_, let reason) = breaker.state { throw UpstreamError(.unavailable, reason) }
-        try await gate.enter()
-        defer { gate.leave() }
-        return try await breaker.run {
+        try await guarded {
             switch credential {
             case .client(let token): return try read(try await wire.send(call, token: token))
             case .own:
@@ -89,6 +85,34 @@ package final class VaultServer: Sendable {
                 return try read(try await session.send(call))
             }
         }
+    }
+
+    private func guarded<Value: Sendable>(_ work: () async throws -> Value) async throws -> Value {
+        // Here for those who would only wait in line to be told.
+        if case .open(_, let reason) = breaker.state { throw UpstreamError(.unavailable, reason) }
+        try await gate.enter()
+        defer { gate.leave() }
+        return try await breaker.run(work)
+    }
+
+    /// A request of a client's that lies in no mount, with that client's token and no other.
+    package func send(_ request: ForwardedRequest, token: SecretText?) async throws -> ForwardedAnswer {
+        guard (try? SecretPath(request.path)) != nil else {
+            throw UpstreamError(.invalid, "the path has an empty part, '.', '..' or a control character")
+        }
+        let query = request.query.isEmpty ? "" : "?" + request.query
+        var call = VaultCall(request.method, VaultCall.encoded(request.path) + query)
+        call.body = request.body.bytes.isEmpty ? nil : request.body.bytes
+        call.contentType = request.contentType
+        return try await guarded {
+            let response = try await wire.send(call, token: token)
+            return ForwardedAnswer(status: response.status, body: SecretPayload(response.body))
+        }
+    }
+
+    package var identity: String {
+        let namespace = (namespace ?? "").split(separator: "/").joined(separator: "/")
+        return "vault \(place) \(VaultCall.encoded(namespace))"
     }
 
     func timeout(writing: Bool) -> Duration {

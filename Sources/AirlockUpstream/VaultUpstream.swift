@@ -11,10 +11,10 @@ package struct VaultUpstream: Upstream {
     }
 
     package var identity: String {
-        let namespace = (server.namespace ?? "").split(separator: "/").joined(separator: "/")
-        let place = [server.place, VaultCall.encoded(namespace), VaultCall.encoded(mount.path)]
-        return "vault \(place.joined(separator: " ")) v\(mount.kvVersion)"
+        "\(server.identity) \(VaultCall.encoded(mount.path)) v\(mount.kvVersion)"
     }
+
+    package var mountPath: String { mount.path + "/" }
 
     package var state: CircuitBreaker.State { server.breaker.state }
 

@@ -17,9 +17,14 @@ struct FirstStart {
             try await registry.write(Policy(name: Policy.fallback, text: Policy.defaultText))
         }
         // `secret/` is what VaultBackend and `vault server -dev` default to. Later it is the operator's to disable.
-        if isFirst { try await enable("secret", version: 2, description: "key/value secret storage", logger: logger) }
-        if let mountPoint = settings.kwargs.mountPoint {
-            try await enable(mountPoint, version: settings.kwargs.kvVersion, description: "", logger: logger)
+        let isTaken = settings.mounts.contains { $0.path.map { $0.hasPrefix("secret/") } ?? true }
+        if isFirst, !isTaken {
+            try await enable("secret", version: 2, description: "key/value secret storage", logger: logger)
+        }
+        for mount in settings.mounts where mount.hasEmbedded {
+            if let path = mount.path {
+                try await enable(path, version: mount.kvVersion, description: "", logger: logger)
+            }
         }
         try await setRootToken(settings.rootToken, isFirst: isFirst, logger: logger)
     }

@@ -32,6 +32,9 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "File with the sealing key, 32 random bytes in base64.")
     var keyFile: String?
 
+    @Option(help: ArgumentHelp("Who decides what a client may read (default: local).", valueName: "local|upstream"))
+    var authorize: String?
+
     @Flag(help: "Allow plain HTTP on an address that is not loopback.")
     var insecureHttp = false
 
@@ -61,9 +64,18 @@ struct Serve: AsyncParsableCommand {
             )
         }
         let storage = try SQLiteStorage(directory: directory, key: key, now: now)
-        let registry = try Registry(storage: storage)
-        try await FirstStart(storage: storage, registry: registry, directory: directory, now: now)
+        let stored = try Registry(storage: storage)
+        try await FirstStart(storage: storage, registry: stored, directory: directory, now: now)
             .prepare(settings, logger: logger)
+        let metrics = Metrics()
+        let cache = try SQLiteCache(
+            directory: directory, storage: storage, limits: settings.cacheLimits, metrics: metrics, logger: logger,
+            now: now)
+        let (bound, clients) = try MountAssembly(
+            settings: settings, storage: storage, stored: stored, cache: cache, metrics: metrics, logger: logger,
+            now: now
+        ).bind()
+        let registry = try Registry(storage: storage, bound: bound)
         if settings.insecureHTTP {
             logger.warning("plain HTTP on \(settings.host): tokens and secrets cross the network in the clear")
         }
@@ -72,12 +84,13 @@ struct Serve: AsyncParsableCommand {
         configuration.bodyLimit = settings.bodyLimit
         configuration.typed = settings.typed
         let server = Server(
-            configuration: configuration, storage: storage, registry: registry, now: now, logger: logger)
+            configuration: configuration, storage: storage, registry: registry, metrics: metrics, upstream: clients,
+            now: now, logger: logger)
         let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
         var group = ServiceGroupConfiguration(
             services: [
                 .init(service: Serving(server: server, host: host)),
-                .init(service: Sweeper(storage: storage, logger: logger)),
+                .init(service: Sweeper(storage: storage, cache: cache, ages: settings.staleAges, logger: logger)),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         // A client that stalls in the middle of a request does not keep the process for ever.
@@ -93,6 +106,7 @@ struct Serve: AsyncParsableCommand {
                 "cannot listen on \(settings.host):\(settings.port): \(String(cString: strerror(error.errnoCode)))",
                 hint: "choose another address with --listen")
         }
+        cache.close()
         try storage.close()
     }
 }
@@ -110,10 +124,13 @@ private struct Serving: Service {
     }
 }
 
-/// Drops expired tokens and secret ids from the database once a minute. Nothing depends on it: an expired token is refused
-/// whether or not it is still there.
+/// Drops what has expired from both files once a minute. Nothing depends on it: an expired token is refused, and a value past
+/// its time not served, whether or not it is still there.
 private struct Sweeper: Service {
     let storage: SQLiteStorage
+    let cache: SQLiteCache
+    /// By mount, in nanoseconds.
+    let ages: [String: Int64]
     let logger: Logger
 
     func run() async throws {
@@ -121,6 +138,7 @@ private struct Sweeper: Service {
             while !Task.isCancelled {
                 do {
                     while try await storage.sweep() > 0 {}
+                    await cache.sweep(keeping: ages)
                 } catch {
                     logger.error("expired records could not be dropped; trying again in a minute")
                 }

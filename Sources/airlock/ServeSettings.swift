@@ -14,12 +14,20 @@ struct ServeSettings {
     var insecureHTTP = false
     var logLevel = Logger.Level.info
     var rootToken: SecretText?
+    /// Every mount that the settings name.
+    var mounts: [MountSettings] = []
+    /// `VAULT_TOKEN`, which a vault without a token in its kwargs is asked with, as by VaultBackend.
+    let environmentToken: SecretText?
 
     /// - Throws: `AirlockError` that names the setting and what it must be; values of secrets are not in it.
     init(_ flags: Serve, environment: [String: String]) throws {
         dataDirectory = ServeSettings.defaultDirectory(environment)
+        environmentToken = environment["VAULT_TOKEN"].flatMap { $0.isEmpty ? nil : SecretText($0) }
         var listen: String?
         var rootTokenFile: String?
+        var cache = CacheSettings()
+        var namesKwargs = false
+        var mountMembers: [JSON.Member] = []
         if let file = flags.config {
             for member in try ServeSettings.members(ofFile: file) {
                 try Setting.check(member.name)
@@ -29,14 +37,19 @@ struct ServeSettings {
                 case "data_dir": dataDirectory = try value.text()
                 case "key_file": keyFile = try value.text()
                 case "backend_kwargs":
-                    kwargs = try ServeSettings.kwargs { () throws(BackendKwargs.Fault) in
+                    namesKwargs = true
+                    kwargs = try ServeSettings.kwargs("backend_kwargs") { () throws(BackendKwargs.Fault) in
                         try BackendKwargs(member.value)
                     }
                 case "max_request_size": bodyLimit = try value.integer(1024...1_073_741_824)
                 case "insecure_http": insecureHTTP = try value.flag()
                 case "log_level": logLevel = try ServeSettings.level(try value.text())
                 case "root_token_file": rootTokenFile = try value.text()
-                default: preconditionFailure("a setting without a reader: \(member.name)")
+                case "mounts": mountMembers = try value.object()
+                default:
+                    guard try cache.set(member.name, value) else {
+                        preconditionFailure("a setting without a reader: \(member.name)")
+                    }
                 }
             }
         }
@@ -45,14 +58,35 @@ struct ServeSettings {
         if let given = flags.dataDir { dataDirectory = given }
         if let given = flags.keyFile { keyFile = given }
         if let given = flags.backendKwargs {
-            kwargs = try ServeSettings.kwargs { () throws(BackendKwargs.Fault) in try BackendKwargs(parsing: given) }
+            kwargs = try ServeSettings.kwargs("--backend-kwargs") { () throws(BackendKwargs.Fault) in
+                try BackendKwargs(parsing: given)
+            }
+        }
+        if let given = flags.authorize {
+            _ = try cache.set("authorize", ConfiguredValue(name: "--authorize", json: .string(given)))
         }
         insecureHTTP = insecureHTTP || flags.insecureHttp
         rootToken = try ServeSettings.rootToken(environment, file: rootTokenFile)
         try checkListener()
-        guard kwargs.url == nil else {
+        // What nobody asked for is not made anew after its operator disabled it.
+        if namesKwargs || flags.backendKwargs != nil { mounts = [MountSettings(kwargs: kwargs, cache: cache)] }
+        for member in mountMembers {
+            mounts.append(try MountSettings(name: member.name, json: member.value, defaults: cache))
+        }
+        try checkMounts()
+    }
+
+    private func checkMounts() throws {
+        for (index, mount) in mounts.enumerated() {
+            guard let path = mount.path else { continue }
+            for other in mounts[..<index].compactMap(\.path) where path.hasPrefix(other) || other.hasPrefix(path) {
+                throw AirlockError.badRequest("mounts: \(path) and \(other) overlap: a path must lie in one mount only")
+            }
+        }
+        let deciding = mounts.filter { $0.cache.authorization == .upstream }.compactMap(\.vault)
+        guard deciding.allSatisfy({ $0.url == deciding[0].url && $0.namespace == deciding[0].namespace }) else {
             throw AirlockError.badRequest(
-                "--backend-kwargs: url: an upstream vault is not supported yet; leave url out to serve from the embedded store"
+                "authorize: upstream can be set for mounts of one vault and namespace only: a client's login goes there"
             )
         }
     }
@@ -77,12 +111,15 @@ struct ServeSettings {
         return members
     }
 
-    private static func kwargs(_ make: () throws(BackendKwargs.Fault) -> BackendKwargs) throws -> BackendKwargs {
+    /// - Parameter place: where the kwargs stand, for messages.
+    static func kwargs<Value>(
+        _ place: String, _ make: () throws(BackendKwargs.Fault) -> Value
+    ) throws -> Value {
         do {
             return try make()
         } catch {
-            let place = ["--backend-kwargs", error.key, error.reason].compactMap(\.self).joined(separator: ": ")
-            throw AirlockError.badRequest(place)
+            let text = [place, error.key, error.reason].compactMap(\.self).joined(separator: ": ")
+            throw AirlockError.badRequest(text)
         }
     }
 
@@ -132,34 +169,20 @@ struct ServeSettings {
         }
     }
 
+    var cacheLimits: [String: CacheLimits] {
+        Dictionary(mounts.compactMap { mount in mount.path.map { ($0, mount.cache.limits) } }) { $1 }
+    }
+
+    /// How long an answer may be of use, by mount. Nanoseconds.
+    var staleAges: [String: Int64] {
+        Dictionary(mounts.compactMap { mount in mount.path.map { ($0, mount.cache.rule.maxStale) } }) { $1 }
+    }
+
     var typed: TypedSettings {
         var typed = TypedSettings()
         typed.mountPoint = kwargs.mountPoint
         typed.connectionsPaths = kwargs.connectionsPaths
         typed.variablesPaths = kwargs.variablesPaths
         return typed
-    }
-}
-
-/// One value of the configuration file.
-private struct ConfiguredValue {
-    let name: String
-    let json: JSON
-
-    func text() throws -> String {
-        guard let text = json.text, !text.isEmpty else { throw AirlockError.badRequest("\(name) must be a string") }
-        return text
-    }
-
-    func flag() throws -> Bool {
-        guard let flag = json.boolean else { throw AirlockError.badRequest("\(name) must be true or false") }
-        return flag
-    }
-
-    func integer(_ range: ClosedRange<Int>) throws -> Int {
-        guard case .number(let digits) = json, let number = Int(digits), range.contains(number) else {
-            throw AirlockError.badRequest("\(name) must be an integer from \(range.lowerBound) to \(range.upperBound)")
-        }
-        return number
     }
 }

@@ -28,7 +28,8 @@ final class TestServer: Sendable {
         try await registry.write(Policy(name: Policy.fallback, text: Policy.defaultText))
         try await registry.enable(Mount(path: "secret/", engine: .kv, description: "", options: ["version": "2"]))
         try await RootToken.set(SecretPayload(Array("root".utf8)), in: storage, now: { clock.now })
-        let services = Services(storage: storage, registry: registry, now: { clock.now })
+        let services = Services(
+            storage: storage, registry: registry, metrics: Metrics(), upstream: nil, now: { clock.now })
         surfaces = Surfaces(
             vault: VaultSurface(services: services, bodyLimit: 4096),
             typed: TypedSurface(services: services, settings: TypedSettings(), bodyLimit: 4096))

@@ -28,6 +28,34 @@ package struct Setting: Sendable {
                 "The JSON that Airflow gives its VaultBackend: mount_point, connections_path, variables_path and so on."
         ),
         Setting(
+            key: "mounts", flag: nil, variable: nil, fallback: "{}",
+            help:
+                "Mounts by path, each with `backend` (`vault` or `embedded`) and `kwargs`, or a list of `backends`; see docs/caching.md."
+        ),
+        Setting(
+            key: "ttl", flag: nil, variable: nil, fallback: "60s",
+            help:
+                "How long a vault's answer is given again without asking; a mount may say otherwise, as for the next five."
+        ),
+        Setting(
+            key: "max_stale", flag: nil, variable: nil, fallback: "24h",
+            help: "How old an answer may be when the vault cannot be asked."),
+        Setting(
+            key: "negative_ttl", flag: nil, variable: nil, fallback: "15s",
+            help: "As ttl, for the answer that there is nothing."),
+        Setting(
+            key: "cache_entries", flag: nil, variable: nil, fallback: "100000",
+            help: "Answers kept for one mount at most; those not used for longest go first."),
+        Setting(
+            key: "cache_bytes", flag: nil, variable: nil, fallback: "268435456",
+            help: "The same in bytes."),
+        Setting(
+            key: "authorize", flag: "--authorize", variable: nil, fallback: "local",
+            help: "Who decides what a client may read: Airlock's policies (local) or the vault (upstream)."),
+        Setting(
+            key: "login_recheck", flag: nil, variable: nil, fallback: "1h",
+            help: "With authorize upstream: how long a login that the vault has verified is not verified again."),
+        Setting(
             key: "max_request_size", flag: nil, variable: nil, fallback: "33554432",
             help: "Bytes of a request body at most, 1024 to 1073741824; more is answered 413."),
         Setting(

@@ -29,6 +29,8 @@ package struct Token: Sendable, Codable, Equatable {
     package let loginRole: String?
     package let boundCIDRs: [CIDR]
     package var lastRenewal: Timestamp?
+    /// The upstream's token behind this one, where an upstream decides.
+    package var upstream: UpstreamGrant?
 
     package static let usedUp = -1
 
@@ -77,6 +79,7 @@ package struct TokenRequest: Sendable {
     package var boundCIDRs: [CIDR] = []
     /// The longest the token may live, renewals included.
     package var maxTTL = Mount.systemLeaseTTL
+    package var upstream: UpstreamGrant?
     /// Root tokens alone may live for ever.
     package var neverExpires = false
 

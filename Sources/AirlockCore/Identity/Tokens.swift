@@ -110,7 +110,7 @@ package struct Tokens: Sendable {
             explicitMaxTTL: request.explicitMaxTTL,
             period: request.period, usesLeft: request.uses, renewable: request.renewable && !request.neverExpires,
             parent: request.parent, entityID: request.entityID, issuedThrough: request.issuedThrough,
-            loginRole: request.loginRole, boundCIDRs: request.boundCIDRs)
+            loginRole: request.loginRole, boundCIDRs: request.boundCIDRs, upstream: request.upstream)
         let text = request.chosenText ?? "s." + RandomText.alphanumeric(24)
         return IssuedToken(
             text: SecretPayload(Array(text.utf8)), token: token, warnings: ttl.warning.map { [$0] } ?? [])

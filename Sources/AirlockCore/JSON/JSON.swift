@@ -83,6 +83,8 @@ extension JSON {
     package var members: [Member]? { if case .object(let members) = self { members } else { nil } }
     package var elements: [JSON]? { if case .array(let elements) = self { elements } else { nil } }
     package var text: String? { if case .string(let text) = self { text } else { nil } }
+    /// A whole number that fits.
+    package var integer: Int? { if case .number(let digits) = self { Int(digits) } else { nil } }
     package var isNull: Bool { if case .null = self { true } else { false } }
     package var boolean: Bool? { if case .bool(let value) = self { value } else { nil } }
 

@@ -37,6 +37,11 @@ package struct KVMetadata: Sendable, Codable, Equatable {
     /// Versions kept when neither the key nor the mount says how many.
     package static let defaultMaxVersions = 10
 
+    package var customMetadataJSON: JSON {
+        guard let map = customMetadata else { return .null }
+        return .object(map.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) })
+    }
+
     package init(now: Timestamp) {
         created = now
         updated = now

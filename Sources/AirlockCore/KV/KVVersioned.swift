@@ -7,6 +7,17 @@ package struct KVVersioned: Sendable {
         package let data: SecretPayload?
 
         package var state: KVVersion { metadata.versions[version] ?? KVVersion(created: metadata.created) }
+
+        /// What the API says of a version beside its data (VAULT-PROTOCOL 2.3).
+        package var members: [JSON.Member] {
+            [
+                .init("created_time", .string(state.created.rfc3339)),
+                .init("custom_metadata", metadata.customMetadataJSON),
+                .init("deletion_time", .string(state.deletion?.rfc3339 ?? "")),
+                .init("destroyed", .bool(state.destroyed)),
+                .init("version", .integer(version)),
+            ]
+        }
     }
 
     private let storage: any Storage

@@ -56,6 +56,8 @@ package protocol Backend: Sendable {
 
 /// A backend behind an HTTP API, which also takes what Airlock does not serve itself.
 package protocol Upstream: Backend {
+    /// The upstream's own name for the mount, which ends in `/`.
+    var mountPath: String { get }
     /// Sends a request for something below the mount as it came. An answer of any status is an answer, but for a refused
     /// credential of Airlock's own, which throws `unauthenticated`.
     func forward(_ request: ForwardedRequest, as credential: Credential) async throws -> ForwardedAnswer

@@ -1,22 +1,23 @@
 import Synchronization
 
-/// Fetches under way: whoever wants the same thing meanwhile waits for the same answer.
-final class Flights: Sendable {
-    struct Key: Hashable {
-        let entry: CacheKey
-        /// A fetch begun before a write is not joined by a read begun after it.
-        let generation: UInt64
-        /// A fetch with one client's token proves nothing to another.
-        let credential: Credential
-    }
+/// What one fetch is shared by.
+struct FlightKey: Hashable, Sendable {
+    let entry: CacheKey
+    /// A fetch begun before a write is not joined by a read begun after it.
+    let generation: UInt64
+    /// A fetch with one client's token proves nothing to another.
+    let credential: Credential
+}
 
-    private let running = Mutex<[Key: Task<CacheEntry, any Error>]>([:])
+/// Work under way: whoever wants the same thing meanwhile waits for the same answer.
+final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+    private let running = Mutex<[Key: Task<Value, any Error>]>([:])
 
-    /// Joins the fetch for `key`, or starts it. It goes on when the client that started it goes away: others wait for it.
+    /// Joins the work for `key`, or starts it. It goes on when the client that started it goes away: others wait for it.
     /// - Returns: `isFirst` when it was started here.
     func join(
-        _ key: Key, _ work: @escaping @Sendable () async throws -> CacheEntry
-    ) -> (task: Task<CacheEntry, any Error>, isFirst: Bool) {
+        _ key: Key, _ work: @escaping @Sendable () async throws -> Value
+    ) -> (task: Task<Value, any Error>, isFirst: Bool) {
         running.withLock { running in
             if let task = running[key] { return (task, false) }
             let task = Task {

@@ -8,7 +8,7 @@ package struct ReadThrough: Sendable {
     package let cache: any SecretCache
     private let metrics: Metrics
     private let now: Now
-    private let flights = Flights()
+    private let flights = SingleFlight<FlightKey, CacheEntry>()
     let generations = Generations()
 
     package init(
@@ -63,7 +63,7 @@ package struct ReadThrough: Sendable {
             if alone {
                 entry = try await work()
             } else {
-                let flight = flights.join(Flights.Key(entry: key, generation: generation, credential: credential), work)
+                let flight = flights.join(FlightKey(entry: key, generation: generation, credential: credential), work)
                 if !flight.isFirst { metrics.add(.coalesced, mount) }
                 entry = try await flight.task.value
             }

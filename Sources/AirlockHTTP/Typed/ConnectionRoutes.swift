@@ -17,8 +17,7 @@ enum ConnectionRoutes {
 
     static let list: TypedSurface.Handler = { call in
         let secrets = try secrets(call)
-        // A deleted secret's name stays in a version 2 mount's list: only what is read counts.
-        let found = try secrets.ids().compactMap { id in try secrets.read(id).map { (id: id, data: $0.data) } }
+        let found = try await secrets.all()
         let page = found.dropFirst(call.query.offset).prefix(call.query.limit)
         let connections = page.map { id, data -> JSON in
             guard let connection = try? ConnectionPayload.read(data.bytes) else {
@@ -34,15 +33,15 @@ enum ConnectionRoutes {
     static let read: TypedSurface.Handler = { call in
         let secrets = try secrets(call)
         try MountedSecrets.checkID(call.id)
-        guard let found = try secrets.read(call.id) else { throw secrets.absent }
+        guard let found = try await secrets.read(call.id) else { throw secrets.absent }
         let connection = try connection(found.data)
         switch call.query.format {
-        case .fields: return TypedResponse(body: json(connection, id: call.id, reveals: true))
-        case .json: return TypedResponse(body: airflowJSON(connection))
+        case .fields: return TypedResponse(body: json(connection, id: call.id, reveals: true), headers: found.headers)
+        case .json: return TypedResponse(body: airflowJSON(connection), headers: found.headers)
         case .uri:
-            return TypedResponse(body: [
-                "connection_id": .string(call.id), "uri": .string(try uri(found.data, connection)),
-            ])
+            return TypedResponse(
+                body: ["connection_id": .string(call.id), "uri": .string(try uri(found.data, connection))],
+                headers: found.headers)
         }
     }
 
@@ -127,7 +126,7 @@ enum ConnectionRoutes {
             try apply(body, to: &connection, mask: mask, keepsMasked: true)
             return SecretPayload(ConnectionPayload.write(connection))
         }
-        guard let found = try secrets.read(call.id) else { throw secrets.absent }
+        guard let found = try await secrets.read(call.id) else { throw secrets.absent }
         return TypedResponse(body: json(try connection(found.data), id: call.id, reveals: false))
     }
 

@@ -12,7 +12,7 @@ enum VariableRoutes {
 
     static let list: TypedSurface.Handler = { call in
         let secrets = try secrets(call)
-        let found = try secrets.ids().compactMap { id in try secrets.read(id).map { (id: id, data: $0.data) } }
+        let found = try await secrets.all()
         let page = found.dropFirst(call.query.offset).prefix(call.query.limit)
         let variables = page.map { id, data -> JSON in
             let variable = try? Variable(data: data.bytes)
@@ -25,8 +25,8 @@ enum VariableRoutes {
     static let read: TypedSurface.Handler = { call in
         let secrets = try secrets(call)
         try MountedSecrets.checkID(call.id)
-        guard let found = try secrets.read(call.id) else { throw secrets.absent }
-        return TypedResponse(body: json(try variable(found.data), id: call.id, reveals: true))
+        guard let found = try await secrets.read(call.id) else { throw secrets.absent }
+        return TypedResponse(body: json(try variable(found.data), id: call.id, reveals: true), headers: found.headers)
     }
 
     private static func variable(_ data: SecretPayload) throws -> Variable {
@@ -76,7 +76,7 @@ enum VariableRoutes {
             try apply(body, to: &variable, mask: mask, keepsMasked: true)
             return SecretPayload(variable.data)
         }
-        guard let found = try secrets.read(call.id) else { throw secrets.absent }
+        guard let found = try await secrets.read(call.id) else { throw secrets.absent }
         return TypedResponse(body: json(try variable(found.data), id: call.id, reveals: false))
     }
 

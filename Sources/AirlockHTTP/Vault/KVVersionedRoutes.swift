@@ -48,26 +48,20 @@ enum KVVersionedRoutes {
     // MARK: Data
 
     private static let read: Route.Handler = { call in
-        let version: Int?
-        do {
-            version = try Fields(.object(call.request.query.map { .init($0.key, .string($0.value)) })).integer(
-                "version")
-        } catch let error as AirlockError {
-            throw AirlockError.badRequest("Field validation failed: \(error.message ?? "")")
-        }
+        let version = try call.version
         guard let path = try? SecretPath(call["path"]), let stored = try engine(call).read(path, version: version)
         else {
             throw AirlockError.absent
         }
         return .data(
-            [.init("data", stored.data?.json ?? .null), .init("metadata", .object(versionMembers(stored)))],
+            [.init("data", stored.data?.json ?? .null), .init("metadata", .object(stored.members))],
             status: stored.data == nil ? .notFound : .ok)
     }
 
     private static let write: Route.Handler = { call in
         let path = try SecretPath(call["path"])
         let data = try data(call)
-        return .data(versionMembers(try await engine(call).write(path, data: data, cas: try cas(call))))
+        return .data(try await engine(call).write(path, data: data, cas: try cas(call)).members)
     }
 
     private static let patch: Route.Handler = { call in
@@ -76,7 +70,7 @@ enum KVVersionedRoutes {
         guard let stored = try await engine(call).patch(path, merge: merge, cas: try cas(call)) else {
             return .empty(.notFound)
         }
-        return .data(versionMembers(stored), status: stored.data == nil ? .notFound : .ok)
+        return .data(stored.members, status: stored.data == nil ? .notFound : .ok)
     }
 
     private static let delete: Route.Handler = { call in
@@ -109,22 +103,6 @@ enum KVVersionedRoutes {
         } catch is AirlockError {
             throw AirlockError.badRequest("error parsing check-and-set parameter")
         }
-    }
-
-    private static func versionMembers(_ stored: KVVersioned.Stored) -> [JSON.Member] {
-        let state = stored.state
-        return [
-            .init("created_time", .string(state.created.rfc3339)),
-            .init("custom_metadata", customMetadata(stored.metadata)),
-            .init("deletion_time", .string(state.deletion?.rfc3339 ?? "")),
-            .init("destroyed", .bool(state.destroyed)),
-            .init("version", .integer(stored.version)),
-        ]
-    }
-
-    private static func customMetadata(_ metadata: KVMetadata) -> JSON {
-        guard let map = metadata.customMetadata else { return .null }
-        return .object(map.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) })
     }
 
     // MARK: Versions
@@ -173,7 +151,7 @@ enum KVVersionedRoutes {
         }
         let names = try stored.data.map { subkeys(of: try JSON(parsing: $0.bytes), depth: depth) } ?? JSON.null
         return .data(
-            [.init("metadata", .object(versionMembers(stored))), .init("subkeys", names)],
+            [.init("metadata", .object(stored.members)), .init("subkeys", names)],
             status: stored.data == nil ? .notFound : .ok)
     }
 
@@ -204,7 +182,8 @@ enum KVVersionedRoutes {
         return .data([
             .init("cas_required", .bool(found.casRequired)), .init("created_time", .string(found.created.rfc3339)),
             .init("current_metadata_version", .integer(found.metadataVersion)),
-            .init("current_version", .integer(found.currentVersion)), .init("custom_metadata", customMetadata(found)),
+            .init("current_version", .integer(found.currentVersion)),
+            .init("custom_metadata", found.customMetadataJSON),
             .init("delete_version_after", .string(GoDuration.format(found.deleteVersionAfter))),
             .init("max_versions", .integer(found.maxVersions)),
             .init("metadata_cas_required", .bool(found.metadataCasRequired)),

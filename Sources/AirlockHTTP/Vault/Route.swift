@@ -1,17 +1,35 @@
-import AirlockCore
+package import AirlockCore
 
 /// Everything a handler may use.
 struct Services: Sendable {
     let storage: any Storage
     let registry: Registry
     let tokens: Tokens
+    let metrics: Metrics
+    /// The vault that decides about its own mounts, where one does.
+    let upstream: UpstreamClients?
     let now: Now
 
-    init(storage: any Storage, registry: Registry, now: @escaping Now) {
+    init(
+        storage: any Storage, registry: Registry, metrics: Metrics, upstream: UpstreamClients?, now: @escaping Now
+    ) {
         self.storage = storage
         self.registry = registry
+        self.metrics = metrics
+        self.upstream = upstream
         self.now = now
         tokens = Tokens(storage: storage, now: now)
+    }
+}
+
+/// The clients of a vault that decides for itself (`authorize: upstream`).
+package struct UpstreamClients: Sendable {
+    package let logins: UpstreamLogins
+    package let rights: UpstreamRights
+
+    package init(logins: UpstreamLogins, rights: UpstreamRights) {
+        self.logins = logins
+        self.rights = rights
     }
 }
 
@@ -33,6 +51,9 @@ struct Call: Sendable {
     let mount: Mount?
     /// What the route's `{names}` stand for.
     var captures: [String: String] = [:]
+
+    /// The mount's backends, when it is one of the configuration's.
+    var bound: BoundMount? { mount.flatMap { services.registry.bound[$0.path] } }
 
     var fields: Fields { Fields(request.fields) }
 
@@ -65,14 +86,14 @@ struct Route: Sendable {
     let access: Guard
     let operations: [VaultRequest.Operation: Handler]
     /// Whether the thing exists: then a write needs `update`, otherwise `create`. Without it a write always needs `update`.
-    let exists: (@Sendable (Call) throws -> Bool)?
+    let exists: (@Sendable (Call) async throws -> Bool)?
     /// What the body and the query may name; anything else is answered with a warning. `nil`: not looked at.
     let fields: Set<String>?
     private let template: PathTemplate
 
     /// - Parameter pattern: `role/{name}/secret-id`, `data/{path*}`; literals match exactly.
     init(
-        _ pattern: String, access: Guard = .policy, exists: (@Sendable (Call) throws -> Bool)? = nil,
+        _ pattern: String, access: Guard = .policy, exists: (@Sendable (Call) async throws -> Bool)? = nil,
         fields: Set<String>? = nil, _ operations: [VaultRequest.Operation: Handler]
     ) {
         self.access = access

@@ -10,12 +10,15 @@ extension Token {
     func auth(text: SecretPayload, lease: Int? = nil) -> JSON {
         [
             "client_token": .string(String(decoding: text.bytes, as: UTF8.self)), "accessor": .string(accessor),
-            "policies": .strings(policies), "token_policies": .strings(policies), "metadata": metadata,
+            "policies": .strings(shownPolicies), "token_policies": .strings(shownPolicies), "metadata": metadata,
             "lease_duration": .integer(lease ?? creationTTL), "renewable": .bool(renewable),
             "entity_id": .string(entityID), "token_type": "service", "orphan": .bool(parent == nil),
             "mfa_requirement": .null, "num_uses": .integer(usesLeft),
         ]
     }
+
+    /// Where an upstream decides, its names say more than Airlock's own `default`.
+    private var shownPolicies: [String] { upstream?.policies ?? policies }
 
     private var metadata: JSON {
         guard let meta else { return .null }
@@ -31,7 +34,8 @@ extension Token {
             .init("explicit_max_ttl", .integer(explicitMaxTTL)), .init("id", .string(id)),
             .init("issue_time", .string(issued.rfc3339)),
             .init("meta", metadata), .init("num_uses", .integer(usesLeft)), .init("orphan", .bool(parent == nil)),
-            .init("path", .string(path)), .init("policies", .strings(policies)), .init("renewable", .bool(renewable)),
+            .init("path", .string(path)), .init("policies", .strings(shownPolicies)),
+            .init("renewable", .bool(renewable)),
             .init("ttl", .integer(secondsLeft(at: now))), .init("type", "service"),
         ]
         if let lastRenewal {

@@ -198,7 +198,9 @@ enum TokenRoutes {
     // MARK: Revoke
 
     private static let revokeSelf: Route.Handler = { call in
-        try await call.services.tokens.revoke(try call.requirePrincipal().found)
+        let found = try call.requirePrincipal().found
+        if let grant = found.token.upstream, grant.isBrought { try await call.services.upstream?.rights.revoke(grant) }
+        try await call.services.tokens.revoke(found)
         return .noContent
     }
 

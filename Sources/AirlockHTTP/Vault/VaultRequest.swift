@@ -10,14 +10,21 @@ struct VaultRequest: Sendable {
     }
 
     let operation: Operation
+    let method: String
     /// Below `/v1/`, percent-decoded, without a leading slash; a list's trailing slash is kept.
     let path: String
     /// Query fields; each name once.
     let query: [String: String]
+    /// The query as it came.
+    let rawQuery: String
     let token: SecretPayload?
     /// The client's address.
     let source: String?
-    /// The body as it came; empty when there is none, it is not to be read as JSON, or it has not been read yet.
+    let contentType: String?
+    let cacheControl: String?
+    /// The body as it came; empty when there is none or it has not been read yet.
+    private(set) var rawBody: [UInt8] = []
+    /// The same, but empty when it is not to be read as JSON.
     private(set) var body: [UInt8] = []
     /// Where the body's top-level members lie in it.
     private(set) var memberRanges = JSON.MemberRanges.none
@@ -39,6 +46,10 @@ struct VaultRequest: Sendable {
         path = try VaultRequest.decoded(rawPath)
         query = try VaultRequest.query(rawQuery)
         operation = try VaultRequest.operation(request.method, query: query)
+        method = request.method.rawValue
+        self.rawQuery = rawQuery
+        contentType = request.headers[.contentType]
+        cacheControl = request.headers[.cacheControl]
         token = VaultRequest.token(request.headers)
         self.source = source
         try VaultRequest.checkHeaders(request.headers)
@@ -54,6 +65,7 @@ struct VaultRequest: Sendable {
         let collected = try await VaultRequest.collect(request, limit: limit)
         // A form is not read as JSON, but what opens like an object is one, whatever its type says.
         let isForm = request.headers[.contentType]?.hasPrefix("application/x-www-form-urlencoded") ?? false
+        rawBody = collected
         body = isForm && collected.first != UInt8(ascii: "{") ? [] : collected
         (fields, memberRanges) = try VaultRequest.parse(body)
     }

@@ -11,6 +11,8 @@ struct VaultResponse: Sendable {
         case envelope(Envelope)
         /// A body without the envelope: health, seal status.
         case bare(JSON)
+        /// The body of a backend's own answer.
+        case verbatim(SecretPayload)
     }
 
     struct Envelope: Sendable {
@@ -30,6 +32,8 @@ struct VaultResponse: Sendable {
 
     let status: HTTPResponse.Status
     var body: Body
+    /// Beside those of every answer.
+    var headers: HTTPFields = [:]
 
     static let noContent = VaultResponse(status: .noContent, body: .none)
 
@@ -70,14 +74,14 @@ struct VaultResponse: Sendable {
         guard !unrecognized.isEmpty, case .envelope(var envelope) = body else { return self }
         envelope.warnings.append(
             "Endpoint ignored these unrecognized parameters: [\(unrecognized.joined(separator: " "))]")
-        return VaultResponse(status: status, body: .envelope(envelope))
+        return VaultResponse(status: status, body: .envelope(envelope), headers: headers)
     }
 
     // MARK: Rendering
 
     private static let strictTransport = HTTPField.Name("Strict-Transport-Security")!
 
-    static let headers: HTTPFields = [
+    private static let commonHeaders: HTTPFields = [
         .cacheControl: "no-store",
         .contentType: "application/json",
         strictTransport: "max-age=31536000; includeSubDomains",
@@ -86,13 +90,15 @@ struct VaultResponse: Sendable {
     func rendered() -> Response {
         var bytes: [UInt8] = []
         switch body {
-        case .none: return Response(status: status, headers: VaultResponse.headers)
+        case .none, .verbatim: break
         case .bare(let json): json.write(to: &bytes)
         case .envelope(let envelope): envelope.json.write(to: &bytes)
         }
-        bytes.append(0x0A)
-        return Response(
-            status: status, headers: VaultResponse.headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+        if !bytes.isEmpty { bytes.append(0x0A) }
+        if case .verbatim(let payload) = body { bytes = payload.bytes }
+        let fields = HTTPFields(VaultResponse.commonHeaders + headers)
+        guard !bytes.isEmpty else { return Response(status: status, headers: fields) }
+        return Response(status: status, headers: fields, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
     /// Seconds. Never more: hvac sleeps that long before each of its three retries.

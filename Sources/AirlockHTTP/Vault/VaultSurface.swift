@@ -38,7 +38,7 @@ struct VaultSurface: Sendable {
         guard request.operation != .write || request.path.utf8.last != UInt8(ascii: "/") else {
             throw AirlockError.badRequest("cannot write to a path ending in '/'")
         }
-        if let route, !isOpen { try authorize(call, route) }
+        if let route, !isOpen { try await authorize(call, route) }
         if route == nil { try authorizeUnrouted(call) }
         guard let target else { throw noHandler(request) }
         guard let route else { return try target.engine.unrouted(call) }
@@ -75,19 +75,30 @@ struct VaultSurface: Sendable {
         if path.hasPrefix("auth/") {
             let rest = below("auth/")
             if rest.hasPrefix("token/") { return Target(engine: .token, mount: nil, path: below("auth/token/")) }
-            guard let mount = services.registry.authMount(for: rest) else { return nil }
+            guard let mount = services.registry.authMount(for: rest) else {
+                return services.upstream == nil ? nil : Target(engine: .upstreamLogin, mount: nil, path: rest)
+            }
             return Target(engine: Engine(mount), mount: mount, path: below("auth/" + mount.path))
         }
         guard let mount = services.registry.mount(for: path) else { return nil }
-        return Target(engine: Engine(mount), mount: mount, path: below(mount.path))
+        let isBound = services.registry.bound[mount.path] != nil
+        return Target(engine: Engine(mount, isBound: isBound), mount: mount, path: below(mount.path))
     }
 
-    private func authorize(_ call: Call, _ route: Route) throws {
+    private func authorize(_ call: Call, _ route: Route) async throws {
         guard route.access != .token else { return }
+        if call.bound?.authorization == .upstream {
+            // The upstream decides, and it knows only the tokens that it gave.
+            guard try call.requirePrincipal().token.upstream != nil else { throw AirlockError.permissionDenied }
+            return
+        }
         let access = try call.requirePrincipal().access
         let operation = call.request.operation
         var wanted = VaultSurface.capability(operation)
-        if operation == .write, let exists = route.exists { wanted = try exists(call) ? .update : .create }
+        // Who may do both need not be told which it is.
+        if operation == .write, let exists = route.exists, !access.allows([.create, .update], on: call.request.path) {
+            wanted = try await exists(call) ? .update : .create
+        }
         let changes = operation != .read && operation != .list
         if route.access == .sudo || (route.access == .sudoToChange && changes) { wanted.insert(.sudo) }
         guard access.allows(wanted, on: call.request.path) else { throw AirlockError.permissionDenied }
@@ -120,17 +131,25 @@ struct VaultSurface: Sendable {
 extension Services {
     func principal(_ token: SecretPayload, source: String?) async throws -> Principal {
         let text = String(decoding: token.bytes, as: UTF8.self)
-        let found = try await tokens.authenticate(text, source: source)
+        let found: Tokens.Found
+        do {
+            found = try await tokens.authenticate(text, source: source)
+        } catch let error as AirlockError where error.code == .invalidToken {
+            guard let upstream, try await upstream.rights.adopt(text) else { throw error }
+            found = try await tokens.authenticate(text, source: source)
+        }
         return Principal(found: found, access: registry.accessControl(found.token.policies))
     }
 }
 
 /// The tables, by what kind of engine a path lies in. A new kind is one case here.
 enum Engine: Sendable {
-    case system, token, approle, kvPlain, kvVersioned
+    case system, token, approle, kvPlain, kvVersioned, boundPlain, boundVersioned, upstreamLogin
 
-    init(_ mount: Mount) {
+    /// - Parameter isBound: the mount's secrets do not live in the embedded store alone.
+    init(_ mount: Mount, isBound: Bool = false) {
         switch mount.engine {
+        case .kv where isBound: self = mount.kvVersion == 2 ? .boundVersioned : .boundPlain
         case .system: self = .system
         case .token: self = .token
         case .approle: self = .approle
@@ -145,6 +164,9 @@ enum Engine: Sendable {
         case .approle: AppRoleRoutes.table
         case .kvPlain: KVPlainRoutes.table
         case .kvVersioned: KVVersionedRoutes.table
+        case .boundPlain: BoundKVRoutes.plain
+        case .boundVersioned: BoundKVRoutes.versioned
+        case .upstreamLogin: UpstreamLoginRoutes.table
         }
     }
 

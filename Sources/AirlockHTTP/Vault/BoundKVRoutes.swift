@@ -1,0 +1,185 @@
+import AirlockCore
+import HTTPTypes
+
+/// KV mounts of the configuration: reads of secrets go through the cache, everything else goes to the mount's first backend
+/// as it came, and what it changes is forgotten before the answer.
+enum BoundKVRoutes {
+    static let versioned: [Route] = [
+        Route(
+            "data/{path*}", exists: exists,
+            [.read: read, .write: change, .patch: change, .delete: change]),
+        Route(
+            "metadata/{path*}", exists: exists,
+            [.list: pass, .scan: pass, .read: pass, .write: change, .patch: change, .delete: change]),
+        Route("delete/{path*}", [.write: change]),
+        Route("undelete/{path*}", [.write: change]),
+        Route("destroy/{path*}", [.write: change]),
+        others,
+    ]
+
+    static let plain: [Route] = [
+        Route(
+            "{path*}", exists: exists,
+            [.list: pass, .scan: pass, .read: read, .write: change, .patch: change, .delete: change])
+    ]
+
+    /// Settings, subkeys, and whatever else the backend has an answer to.
+    private static let others = Route(
+        "{path*}",
+        [.list: pass, .scan: pass, .read: pass, .write: changeMount, .patch: changeMount, .delete: changeMount])
+
+    private static func bound(_ call: Call) throws -> BoundMount {
+        guard let bound = call.bound else { throw AirlockError.unsupportedPath }
+        return bound
+    }
+
+    /// Whether a write needs `create` or `update`: the backend knows.
+    private static func exists(_ call: Call) async throws -> Bool {
+        guard let path = try? SecretPath(call["path"]) else { return false }
+        let bound = try bound(call)
+        do {
+            return try await bound.readThrough.fetch(bound.readThrough.key(path), as: .own).secret != nil
+        } catch let error as UpstreamError {
+            throw AirlockError(error, mount: bound.mount)
+        }
+    }
+
+    // MARK: Reading
+
+    private static let read: Route.Handler = { call in
+        let bound = try bound(call)
+        let reader = try call.reader(of: bound)
+        guard let path = try? SecretPath(call["path"]) else { throw AirlockError.absent }
+        if reader.isCounted { return try await pass(call) }
+        let served = try await bound.readThrough.read(
+            path, version: bound.mount.kvVersion == 2 ? try call.version : nil, directives: call.directives,
+            for: reader)
+        return rendered(served, isVersioned: bound.mount.kvVersion == 2)
+    }
+
+    private static func rendered(_ served: Served, isVersioned: Bool) -> VaultResponse {
+        var response = VaultResponse(status: .notFound, body: .bare(["errors": .array([])]))
+        if let secret = served.secret {
+            let data = secret.data?.json ?? .null
+            response =
+                isVersioned
+                ? .data(
+                    [.init("data", data), .init("metadata", secret.metadata?.json ?? .null)],
+                    status: secret.data == nil ? .notFound : .ok)
+                : .json(data, leaseDuration: secret.leaseDuration)
+        }
+        response.headers = served.headers
+        return response
+    }
+
+    // MARK: Passing on
+
+    private static let pass: Route.Handler = { call in
+        var response = try await passed(call)
+        response.headers = [Served.cacheHeader: Served.Outcome.bypass.rawValue]
+        return response
+    }
+
+    private static let change: Route.Handler = { call in
+        // A list of versions to delete may hang on a path that no secret can have; the backend says so.
+        let path = try? SecretPath(call["path"])
+        return try await changed(call, path.map { .path(mount: try bound(call).mount.path, $0) })
+    }
+
+    private static let changeMount: Route.Handler = { call in try await changed(call, nil) }
+
+    /// - Parameter scope: what the request may change; `nil` is anything in the mount.
+    private static func changed(_ call: Call, _ scope: CacheScope?) async throws -> VaultResponse {
+        let bound = try bound(call)
+        let readThrough = bound.readThrough
+        let response: VaultResponse
+        do {
+            response = try await passed(call)
+        } catch {
+            // Perhaps it was done all the same.
+            await readThrough.invalidate(scope ?? .mount(bound.mount.path))
+            throw error
+        }
+        switch response.status.kind {
+        case .clientError: break
+        case .successful where scope != nil:
+            _ = await readThrough.purge(scope!)
+        default: await readThrough.invalidate(scope ?? .mount(bound.mount.path))
+        }
+        return response
+    }
+
+    private static func passed(_ call: Call) async throws -> VaultResponse {
+        let bound = try bound(call)
+        guard let upstream = bound.upstream else { return try await embedded(call) }
+        let request = ForwardedRequest(
+            method: call.request.method, path: String(call.request.path.dropFirst(bound.mount.path.count)),
+            query: call.request.rawQuery, contentType: call.request.contentType,
+            body: SecretPayload(call.request.rawBody))
+        do {
+            let answer = try await upstream.forward(request, as: try call.reader(of: bound).credential)
+            return VaultResponse(status: .init(code: answer.status), body: .verbatim(answer.body))
+        } catch let error as UpstreamError {
+            throw AirlockError(error, mount: bound.mount)
+        }
+    }
+
+    /// The same call on the embedded store, when that is the mount's first backend.
+    private static func embedded(_ call: Call) async throws -> VaultResponse {
+        guard let mount = call.mount else { throw AirlockError.unsupportedPath }
+        let engine = Engine(mount, isBound: false)
+        let below = String(call.request.path.dropFirst(mount.path.count))
+        guard let (route, captures) = engine.route(for: below) else { return try engine.unrouted(call) }
+        guard let handler = route.operations[call.request.operation] else { throw AirlockError.unsupportedOperation }
+        var call = call
+        call.captures = captures
+        return try await handler(call)
+    }
+}
+
+extension Served {
+    static let cacheHeader = HTTPField.Name("X-Cache")!
+
+    var headers: HTTPFields { [Served.cacheHeader: outcome.rawValue, .age: String(age)] }
+}
+
+extension AirlockError {
+    /// What a client is told when a mount's backend gave no answer.
+    init(_ error: UpstreamError, mount: Mount) {
+        switch error.kind {
+        case .denied: self = .permissionDenied
+        case .invalid: self = .badRequest("the request cannot be passed on to the backend of \(mount.path)")
+        case .tooLarge: self = AirlockError(.tooLarge, "the backend's answer is too large")
+        default:
+            self = AirlockError(
+                .unavailable, "the backend of \(mount.path) cannot be asked; nothing is known to have changed",
+                hint: error.message)
+        }
+    }
+}
+
+extension Call {
+    func reader(of bound: BoundMount) throws -> MountReader {
+        try MountReader(try requirePrincipal(), bound, rights: services.upstream?.rights)
+    }
+
+    /// `?version=`; zero, negative and empty mean the latest (VAULT-PROTOCOL 2.3).
+    var version: Int? {
+        get throws {
+            let query = Fields(.object(request.query.map { .init($0.key, .string($0.value)) }))
+            do {
+                return try query.integer("version").flatMap { $0 > 0 ? $0 : nil }
+            } catch let error as AirlockError {
+                throw AirlockError.badRequest("Field validation failed: \(error.message ?? "")")
+            }
+        }
+    }
+
+    /// What the client says in `Cache-Control`, if it may: asking the backend at will is a way to wear it out.
+    var directives: CacheDirectives {
+        guard let header = request.cacheControl,
+            principal?.access.allows(.update, on: "sys/airlock/cache-control") ?? false
+        else { return CacheDirectives() }
+        return CacheDirectives(parsing: header)
+    }
+}

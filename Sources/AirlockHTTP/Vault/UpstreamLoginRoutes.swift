@@ -1,0 +1,22 @@
+import AirlockCore
+import HTTPTypes
+
+/// Logins to the vault that decides for itself (`authorize: upstream`). Nothing else below its `auth/` is passed on.
+enum UpstreamLoginRoutes {
+    static let table: [Route] = [
+        Route("{mount*}/login", access: .open, [.write: login]),
+        Route("{mount*}/login/{name}", access: .open, [.write: login]),
+    ]
+
+    private static let login: Route.Handler = { call in
+        guard let upstream = call.services.upstream else { throw AirlockError.unsupportedPath }
+        let request = ForwardedRequest(
+            method: call.request.method, path: call.request.path, query: call.request.rawQuery,
+            contentType: call.request.contentType, body: SecretPayload(call.request.rawBody))
+        switch try await upstream.logins.login(request, body: call.request.fields, source: call.request.source) {
+        case .issued(let token): return token.response
+        case .refused(let answer):
+            return VaultResponse(status: .init(code: answer.status), body: .verbatim(answer.body))
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import AirlockCore
+import AirlockHTTP
+import AirlockStore
+import AirlockUpstream
+import Logging
+
+/// Puts together what the settings say of mounts with an upstream: servers, caches and, where the upstream decides, its
+/// clients.
+struct MountAssembly {
+    let settings: ServeSettings
+    let storage: SQLiteStorage
+    /// The mounts of the embedded store.
+    let stored: Registry
+    let cache: SQLiteCache
+    let metrics: Metrics
+    let now: Now
+    private let servers: VaultServers
+
+    init(
+        settings: ServeSettings, storage: SQLiteStorage, stored: Registry, cache: SQLiteCache, metrics: Metrics,
+        logger: Logger, now: @escaping Now
+    ) {
+        self.settings = settings
+        self.storage = storage
+        self.stored = stored
+        self.cache = cache
+        self.metrics = metrics
+        self.now = now
+        servers = VaultServers(
+            environmentToken: settings.environmentToken, metrics: metrics, logger: logger, now: now)
+    }
+
+    /// - Throws: `AirlockError` for a login that cannot work, before anything listens.
+    func bind() throws -> (mounts: BoundMounts, clients: UpstreamClients?) {
+        var mounts: [BoundMount] = []
+        var open: (@Sendable (String) -> BoundMount)?
+        var clients: UpstreamClients?
+        for mount in settings.mounts {
+            guard let kwargs = mount.vault else { continue }
+            let makers = try mount.backends.map { try maker($0, mount) }
+            let make: @Sendable (String) -> BoundMount = { [self] path in bound(path, makers.map { $0(path) }, mount) }
+            if let path = mount.path { mounts.append(make(path)) } else { open = make }
+            if mount.cache.authorization == .upstream, clients == nil {
+                clients = upstreamClients(try server(kwargs, mount), mount)
+            }
+        }
+        return (BoundMounts(mounts, open: open), clients)
+    }
+
+    private func server(_ kwargs: BackendKwargs, _ mount: MountSettings) throws -> VaultServer {
+        try ServeSettings.kwargs("the kwargs of \(mount.path ?? "any mount")") { () throws(BackendKwargs.Fault) in
+            try servers.server(for: kwargs, hasOwnLogin: mount.cache.authorization == .local)
+        }
+    }
+
+    /// From Airlock's own mount path.
+    private typealias Maker = @Sendable (String) -> any Backend
+
+    private func maker(_ backend: MountSettings.Backend, _ mount: MountSettings) throws -> Maker {
+        switch backend {
+        case .vault(let kwargs):
+            let server = try server(kwargs, mount)
+            return { path in
+                VaultUpstream(
+                    server: server,
+                    mount: VaultMount(path: kwargs.mountPoint ?? String(path.dropLast()), kvVersion: mount.kvVersion))
+            }
+        case .embedded:
+            guard let path = mount.path, let found = stored.mount(named: path) else {
+                throw AirlockError.badRequest("an embedded backend needs a mount with a name")
+            }
+            guard found.kvVersion == mount.kvVersion else {
+                throw AirlockError.badRequest(
+                    "\(path): the embedded mount has KV version \(found.kvVersion), the settings say \(mount.kvVersion)"
+                )
+            }
+            let embedded = EmbeddedBackend(storage: storage, mount: found, now: now)
+            return { _ in embedded }
+        }
+    }
+
+    private func bound(_ path: String, _ backends: [any Backend], _ mount: MountSettings) -> BoundMount {
+        let backend = backends.count == 1 ? backends[0] : FallbackBackend(backends)
+        // An embedded backend's records belong to the stored mount.
+        let stored = mount.hasEmbedded ? stored.mount(named: path) : nil
+        let described = Mount(
+            path: path, engine: .kv, description: "", options: ["version": String(mount.kvVersion)],
+            uuid: RandomText.uuid(fromDigest: storage.digest("mount \(path) \(backend.identity)")))
+        return BoundMount(
+            mount: stored ?? described,
+            readThrough: ReadThrough(
+                mount: path, backend: backend, rule: mount.cache.rule, cache: cache, metrics: metrics, now: now),
+            upstream: backends[0] as? any Upstream, authorization: mount.cache.authorization)
+    }
+
+    private func upstreamClients(_ server: VaultServer, _ mount: MountSettings) -> UpstreamClients {
+        let logins = UpstreamLogins(
+            server: server, storage: storage, recheck: mount.cache.loginRecheck, metrics: metrics, now: now)
+        return UpstreamClients(
+            logins: logins,
+            rights: UpstreamRights(
+                server: server, logins: logins, storage: storage, maxStale: mount.cache.rule.maxStale, now: now))
+    }
+}

@@ -4,6 +4,7 @@ Airlock: what it promises, both must keep."""
 import pytest
 
 import servers
+from front import Front
 
 BOTH = ["openbao", "airlock"]
 
@@ -79,6 +80,20 @@ def start_airlock(tmp_path):
     for server in started:
         if server.child.poll() is None:
             server.kill()
+
+
+@pytest.fixture
+def front(bao_server, tmp_path, start_airlock):
+    """Makes an Airlock in front of OpenBao, with these settings for its mount `airflow/`."""
+    made = []
+
+    def make(start=True, **settings):
+        made.append(Front(bao_server, tmp_path, start_airlock, **settings))
+        return made[-1].start() if start else made[-1]
+
+    yield make
+    for one in made:
+        one.end()
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,12 @@
 """Airlock in front of OpenBao, as the tests of the read-through cache want it: a proxy of the test's own between the two, an
 AppRole of Airlock's in OpenBao, and another of Airflow's in Airlock."""
 
+import concurrent.futures
 import json
 import pathlib
 import re
 import subprocess
+import threading
 
 import servers
 from fault_proxy import FaultProxy
@@ -87,6 +89,15 @@ class Front:
         self.stop()
         return self.start(**options)
 
+    def end(self):
+        """Whatever happened to it, Airlock still runs or ended well."""
+        if self.airlock is not None:
+            if self.airlock.child.poll() is None:
+                self.stop()
+            assert self.airlock.child.returncode == 0, f"airlock ended by itself:\n{self.airlock.stderr[-4000:]}"
+        if self.proxy is not None:
+            self.proxy.close()
+
     # As a client
 
     def read(self, name, client=None, **more):
@@ -162,3 +173,15 @@ def value(answer):
 
 def outcome(answer):
     return answer.headers["X-Cache"]
+
+
+def at_once(count, work):
+    """`work(n)` in as many threads, begun together; the results in order."""
+    barrier = threading.Barrier(count)
+
+    def begin(n):
+        barrier.wait(30)
+        return work(n)
+
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        return list(pool.map(begin, range(count)))

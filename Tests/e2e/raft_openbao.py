@@ -11,6 +11,7 @@ CONFIG = """
 storage "raft" {{
   path    = "{folder}/raft"
   node_id = "one"
+  performance_multiplier = 1
 }}
 listener "tcp" {{
   address     = "127.0.0.1:{port}"

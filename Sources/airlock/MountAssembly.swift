@@ -99,6 +99,7 @@ struct MountAssembly {
         return UpstreamClients(
             logins: logins,
             rights: UpstreamRights(
-                server: server, logins: logins, storage: storage, maxStale: mount.cache.rule.maxStale, now: now))
+                server: server, logins: logins, storage: storage, recheck: mount.cache.rightsRecheck,
+                maxStale: mount.cache.rule.maxStale, now: now))
     }
 }

@@ -123,9 +123,12 @@ struct CacheSettings {
     var authorization = Authorization.local
     /// Nanoseconds a verified login is taken for verified.
     var loginRecheck = Timestamp.nanoseconds(in: 3600)
+    /// Nanoseconds a proven right is taken for proven.
+    var rightsRecheck = Timestamp.nanoseconds(in: 300)
 
     static let keys = [
         "ttl", "max_stale", "negative_ttl", "cache_entries", "cache_bytes", "authorize", "login_recheck",
+        "rights_recheck",
     ]
 
     /// - Returns: `false` for a name that is none of these settings.
@@ -142,6 +145,7 @@ struct CacheSettings {
             }
             authorization = chosen
         case "login_recheck": loginRecheck = try value.duration()
+        case "rights_recheck": rightsRecheck = try value.duration()
         default: return false
         }
         return true

@@ -56,6 +56,9 @@ package struct Setting: Sendable {
             key: "login_recheck", flag: nil, variable: nil, fallback: "1h",
             help: "With authorize upstream: how long a login that the vault has verified is not verified again."),
         Setting(
+            key: "rights_recheck", flag: nil, variable: nil, fallback: "5m",
+            help: "With authorize upstream: how long a revocation in the vault may take to count here."),
+        Setting(
             key: "max_request_size", flag: nil, variable: nil, fallback: "33554432",
             help: "Bytes of a request body at most, 1024 to 1073741824; more is answered 413."),
         Setting(

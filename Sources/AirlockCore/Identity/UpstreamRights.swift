@@ -1,19 +1,18 @@
 import Synchronization
 
-/// Where an upstream decides: what a client's token may read there, asked at most every five minutes a path, and tokens that
+/// Where an upstream decides: what a client's token may read there, asked once a path and while, and tokens that
 /// clients bring along from it.
 package struct UpstreamRights: Sendable {
     /// What is remembered of a right: sealed in the store, so that it outlives a restart during an outage.
     private struct Proof: Codable, Sendable { let proven: Timestamp }
-
-    /// Nanoseconds after which a right is asked for again: how long a revocation upstream may take to count.
-    package static let recheck = Timestamp.nanoseconds(in: 300)
 
     private let server: any UpstreamServer
     private let logins: UpstreamLogins
     private let storage: any Storage
     private let tokens: Tokens
     private let now: Now
+    /// Nanoseconds after which a right is asked for again: how long a revocation upstream may take to count.
+    private let recheck: Int64
     /// Nanoseconds a proven right lasts while the upstream cannot be asked.
     private let maxStale: Int64
     private let asking = SingleFlight<String, Bool>()
@@ -21,11 +20,13 @@ package struct UpstreamRights: Sendable {
     private let refused = RefusedTokens()
 
     package init(
-        server: any UpstreamServer, logins: UpstreamLogins, storage: any Storage, maxStale: Int64, now: @escaping Now
+        server: any UpstreamServer, logins: UpstreamLogins, storage: any Storage, recheck: Int64, maxStale: Int64,
+        now: @escaping Now
     ) {
         self.server = server
         self.logins = logins
         self.storage = storage
+        self.recheck = recheck
         self.maxStale = maxStale
         self.now = now
         tokens = Tokens(storage: storage, now: now)
@@ -45,7 +46,7 @@ package struct UpstreamRights: Sendable {
         let record = key(grant, path)
         let proof = try storage.read { try $0.value(Proof.self, record) }
         let age = proof.map { now().nanoseconds - $0.proven.nanoseconds } ?? .max
-        if (0..<UpstreamRights.recheck).contains(age) { return }
+        if (0..<recheck).contains(age) { return }
         do {
             let mayRead = try await asking.join(record.name, { try await prove(grant, path, record, read) }).task.value
             guard mayRead else { throw AirlockError.permissionDenied }

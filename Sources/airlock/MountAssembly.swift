@@ -30,7 +30,17 @@ struct MountAssembly {
             environmentToken: settings.environmentToken, metrics: metrics, logger: logger, now: now)
     }
 
-    /// - Throws: `AirlockError` for a login that cannot work, before anything listens.
+    /// - Throws: `AirlockError` for a login that cannot work. Asked before anything is made on the disk.
+    static func checkLogins(_ settings: ServeSettings) throws {
+        for mount in settings.mounts where mount.cache.authorization == .local {
+            for case .vault(let kwargs) in mount.backends {
+                _ = try ServeSettings.kwargs(mount.place) { () throws(BackendKwargs.Fault) in
+                    try VaultLogin(kwargs, environmentToken: settings.environmentToken)
+                }
+            }
+        }
+    }
+
     func bind() throws -> (mounts: BoundMounts, clients: UpstreamClients?) {
         var mounts: [BoundMount] = []
         var open: (@Sendable (String) -> BoundMount)?
@@ -48,7 +58,7 @@ struct MountAssembly {
     }
 
     private func server(_ kwargs: BackendKwargs, _ mount: MountSettings) throws -> VaultServer {
-        try ServeSettings.kwargs("the kwargs of \(mount.path ?? "any mount")") { () throws(BackendKwargs.Fault) in
+        try ServeSettings.kwargs(mount.place) { () throws(BackendKwargs.Fault) in
             try servers.server(for: kwargs, hasOwnLogin: mount.cache.authorization == .local)
         }
     }

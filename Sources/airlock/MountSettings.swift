@@ -22,6 +22,9 @@ struct MountSettings {
         self.cache = cache
     }
 
+    /// For messages.
+    var place: String { "the kwargs of \(path ?? "any mount")" }
+
     /// The first vault among the backends.
     var vault: BackendKwargs? {
         backends.lazy.compactMap { if case .vault(let kwargs) = $0 { kwargs } else { nil } }.first
@@ -40,7 +43,7 @@ struct MountSettings {
         do {
             _ = try SecretPath(path)
         } catch {
-            throw AirlockError.badRequest("mounts: a mount's name is a path such as airflow or team/airflow")
+            throw AirlockError.badRequest("\(place): a mount's name is a path such as airflow or team/airflow")
         }
         guard !["sys", "auth", "cubbyhole", "identity"].contains(path.prefix { $0 != "/" }) else {
             throw AirlockError.badRequest("\(place): that path is Airlock's own")

@@ -54,6 +54,7 @@ struct Serve: AsyncParsableCommand {
         logger.logLevel = settings.logLevel
         let now: Now = { Timestamp.now() }
 
+        try MountAssembly.checkLogins(settings)
         let directory = try DataDirectory(settings.dataDirectory)
         let key = try OperatorKey.find(
             path: settings.keyFile, environment: ProcessInfo.processInfo.environment, directory: directory,

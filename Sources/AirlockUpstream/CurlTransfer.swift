@@ -90,6 +90,9 @@ final class CurlTransfer: @unchecked Sendable {
             guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
                 throw UpstreamError(.tls, "the CA certificate \(path) does not exist")
             }
+            // These authorities and no others: libcurl would ask the system's too.
+            _ = airlock_set_pointer(handle, CURLOPT_CAINFO, nil)
+            _ = airlock_set_pointer(handle, CURLOPT_CAPATH, nil)
             try set(isFolder.boolValue ? CURLOPT_CAPATH : CURLOPT_CAINFO, path)
         }
         guard let certificate = options.clientCertificate else { return }

@@ -71,6 +71,19 @@ package final class VaultServer: UpstreamServer {
         }
     }
 
+    /// Address and namespace; never a credential.
+    package var identity: String {
+        let namespace = (namespace ?? "").split(separator: "/").joined(separator: "/")
+        return "vault \(place) \(VaultCall.encoded(namespace))"
+    }
+
+    /// Sends a request as it came, with the token given and no other. An answer of any status is an answer.
+    /// - Parameter request: its path lies below `/v1/`.
+    package func send(_ request: ForwardedRequest, token: SecretText?) async throws -> ForwardedAnswer {
+        let call = try call(request, below: "")
+        return try await guarded { ForwardedAnswer(try await wire.send(call, token: token)) }
+    }
+
     /// Makes a call and reads the answer, both under the circuit breaker.
     func perform<Value: Sendable>(
         _ call: VaultCall, as credential: Credential, _ read: (UpstreamResponse) throws -> Value
@@ -95,29 +108,25 @@ package final class VaultServer: UpstreamServer {
         return try await breaker.run(work)
     }
 
-    /// A request of a client's that lies in no mount, with that client's token and no other.
-    package func send(_ request: ForwardedRequest, token: SecretText?) async throws -> ForwardedAnswer {
-        guard (try? SecretPath(request.path)) != nil else {
+    /// A request as it came, for the wire.
+    /// - Parameter folder: what its path is below; empty, or ends in `/`.
+    func call(_ request: ForwardedRequest, below folder: String) throws(UpstreamError) -> VaultCall {
+        // Parts such as `..` would lead out of the folder, with Airlock's own rights.
+        guard (try? SecretPath.folder(request.path)) != nil else {
             throw UpstreamError(.invalid, "the path has an empty part, '.', '..' or a control character")
         }
         let query = request.query.isEmpty ? "" : "?" + request.query
-        var call = VaultCall(request.method, VaultCall.encoded(request.path) + query)
+        var call = VaultCall(request.method, VaultCall.encoded(folder + request.path) + query)
         call.body = request.body.bytes.isEmpty ? nil : request.body.bytes
         call.contentType = request.contentType
-        return try await guarded {
-            let response = try await wire.send(call, token: token)
-            return ForwardedAnswer(status: response.status, body: SecretPayload(response.body))
-        }
+        let isQuick = ["GET", "LIST", "HEAD"].contains(request.method) || call.target.hasPrefix("auth/")
+        call.timeout = givenTimeout ?? (isQuick ? VaultServer.readTimeout : VaultServer.writeTimeout)
+        return call
     }
+}
 
-    package var identity: String {
-        let namespace = (namespace ?? "").split(separator: "/").joined(separator: "/")
-        return "vault \(place) \(VaultCall.encoded(namespace))"
-    }
-
-    func timeout(writing: Bool) -> Duration {
-        givenTimeout ?? (writing ? VaultServer.writeTimeout : VaultServer.readTimeout)
-    }
+extension ForwardedAnswer {
+    init(_ response: UpstreamResponse) { self.init(status: response.status, body: SecretPayload(response.body)) }
 }
 
 /// The servers in use: mounts with the same address, identity and way there share one.

@@ -196,7 +196,8 @@ actor VaultSession {
         guard let pause = upkeep?.pause, attention != nil else { return }
         upkeepTask = Task { [weak self] in
             while !Task.isCancelled, let wait = await self?.untilAttention() {
-                guard (try? await pause(wait)) != nil, !Task.isCancelled else { return }
+                if wait > .zero { try? await pause(wait) }
+                if Task.isCancelled { return }
                 await self?.attend()
             }
         }

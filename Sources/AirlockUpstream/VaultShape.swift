@@ -57,7 +57,7 @@ enum VaultShape {
             return secret
         }
         _ = try object(data)
-        return Secret(data: SecretPayload(data), leaseDuration: json["lease_duration"].flatMap(number) ?? 0)
+        return Secret(data: SecretPayload(data), leaseDuration: json["lease_duration"]?.integer ?? 0)
     }
 
     /// KV version 2's `{"data":...,"metadata":...}`.
@@ -65,7 +65,7 @@ enum VaultShape {
         let (json, ranges) = try object(bytes)
         guard let data = json["data"], data.isNull || data.members != nil, let dataRange = ranges["data"],
             let metadata = json["metadata"], let metadataRange = ranges["metadata"],
-            let version = metadata["version"].flatMap(number)
+            let version = metadata["version"]?.integer
         else { throw noVaultAnswer }
         return Secret(
             data: data.isNull ? nil : SecretPayload(Array(bytes[dataRange])),
@@ -93,7 +93,7 @@ enum VaultShape {
         let response = try checked(response, origin)
         if response.status == 404 { throw noSuchMount(try parsed(response), mount) }
         if mount.kvVersion == 1 { return nil }
-        guard response.status == 200, let version = try parsed(response)["data"]?["version"].flatMap(number) else {
+        guard response.status == 200, let version = try parsed(response)["data"]?["version"]?.integer else {
             throw UpstreamError(
                 .malformed,
                 "the mount \(mount.path)/ did not answer a write as KV version 2 does; check kv_engine_version")
@@ -145,15 +145,15 @@ enum VaultShape {
         let auth = try parsed(try checked(response, origin))["auth"]
         guard let auth, let token = auth["client_token"]?.text, !token.isEmpty else { throw noVaultAnswer }
         return VaultLease(
-            token: SecretText(token), since: now, duration: auth["lease_duration"].flatMap(number) ?? 0,
-            uses: auth["num_uses"].flatMap(number) ?? 0, isRenewable: auth["renewable"]?.boolean ?? false)
+            token: SecretText(token), since: now, duration: auth["lease_duration"]?.integer ?? 0,
+            uses: auth["num_uses"]?.integer ?? 0, isRenewable: auth["renewable"]?.boolean ?? false)
     }
 
     static func renewed(
         _ response: UpstreamResponse, _ origin: String, _ old: VaultLease, at now: Timestamp
     ) throws(UpstreamError) -> VaultLease {
         let auth = try parsed(try checked(response, origin))["auth"]
-        guard let auth, let duration = auth["lease_duration"].flatMap(number) else { throw noVaultAnswer }
+        guard let auth, let duration = auth["lease_duration"]?.integer else { throw noVaultAnswer }
         return VaultLease(
             token: old.token, since: now, duration: duration, full: old.full, uses: old.uses,
             isRenewable: auth["renewable"]?.boolean ?? false)
@@ -164,9 +164,9 @@ enum VaultShape {
         _ response: UpstreamResponse, _ origin: String, _ old: VaultLease, at now: Timestamp
     ) throws(UpstreamError) -> VaultLease {
         let data = try parsed(try checked(response, origin))["data"]
-        guard let data, let duration = data["ttl"].flatMap(number) else { throw noVaultAnswer }
+        guard let data, let duration = data["ttl"]?.integer else { throw noVaultAnswer }
         return VaultLease(
-            token: old.token, since: now, duration: duration, uses: data["num_uses"].flatMap(number) ?? 0,
+            token: old.token, since: now, duration: duration, uses: data["num_uses"]?.integer ?? 0,
             isRenewable: data["renewable"]?.boolean ?? false)
     }
 
@@ -204,6 +204,4 @@ enum VaultShape {
         guard let (json, ranges) = try? JSON.parsed(bytes), let ranges else { throw noVaultAnswer }
         return (json, ranges)
     }
-
-    private static func number(_ json: JSON) -> Int? { if case .number(let digits) = json { Int(digits) } else { nil } }
 }

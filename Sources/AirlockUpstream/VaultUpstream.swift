@@ -10,10 +10,9 @@ package struct VaultUpstream: Upstream {
         self.mount = mount
     }
 
-    package var identity: String {
-        "\(server.identity) \(VaultCall.encoded(mount.path)) v\(mount.kvVersion)"
-    }
+    package var identity: String { "\(server.identity) \(VaultCall.encoded(mount.path)) v\(mount.kvVersion)" }
 
+    /// The upstream's own name for the mount, which ends in `/`.
     package var mountPath: String { mount.path + "/" }
 
     package var state: CircuitBreaker.State { server.breaker.state }
@@ -31,18 +30,6 @@ package struct VaultUpstream: Upstream {
     }
 
     package func forward(_ request: ForwardedRequest, as credential: Credential) async throws -> ForwardedAnswer {
-        // Parts such as `..` would lead out of the mount, with Airlock's own rights.
-        guard (try? SecretPath.folder(request.path)) != nil else {
-            throw UpstreamError(.invalid, "the path has an empty part, '.', '..' or a control character")
-        }
-        let query = request.query.isEmpty ? "" : "?" + request.query
-        let path = VaultCall.encoded(request.path.isEmpty ? mount.path : "\(mount.path)/\(request.path)")
-        var call = VaultCall(request.method, path + query)
-        call.body = request.body.bytes.isEmpty ? nil : request.body.bytes
-        call.contentType = request.contentType
-        call.timeout = server.timeout(writing: !["GET", "LIST", "HEAD"].contains(request.method))
-        return try await server.perform(call, as: credential) {
-            ForwardedAnswer(status: $0.status, body: SecretPayload($0.body))
-        }
+        try await server.perform(try server.call(request, below: mountPath), as: credential) { ForwardedAnswer($0) }
     }
 }

@@ -61,6 +61,20 @@ struct BackendKwargsTests {
         #expect(try BackendKwargs(parsing: #"{"cert": "/c.pem"}"#).clientCertificate?.key == nil)
     }
 
+    @Test func `Airlock's own keys are understood`() throws {
+        let kwargs = try BackendKwargs(
+            parsing: """
+                {"auth_type": "cert", "cert": "/c.pem", "cert_role": "web", "secret_id_path": "/s",
+                 "secret_id_wrapped": true, "unix_socket": "/run/vault.sock"}
+                """)
+        #expect(kwargs.authType == .cert)
+        #expect(kwargs.certRole == "web")
+        #expect(kwargs.secretIDPath == "/s")
+        #expect(kwargs.secretIDWrapped)
+        #expect(kwargs.unixSocket == "/run/vault.sock")
+        try kwargs.requireCompanions(hasEnvironmentToken: false)
+    }
+
     @Test(arguments: [
         (#"{"token": 5}"#, "token: must be a string"), (#"{"kv_engine_version": "2"}"#, "the number 1 or 2"),
         (#"{"kv_engine_version": 3}"#, "the number 1 or 2"), (#"{"verify": "False"}"#, "without quotes"),
@@ -72,6 +86,7 @@ struct BackendKwargsTests {
         (#"{"token": "canary-77b0"#, "not valid JSON"), (#"{"timeout": -1}"#, "seconds"),
         (#"{"radius_port": 99999}"#, "65535"), (#"{"cert": ["canary-77b0"]}"#, "certificate and key"),
         (#"{"proxies": {"ftp": "canary-77b0"}}"#, "its keys are"), (#"{"use_team_secrets_path": 1}"#, "true or false"),
+        (#"{"unix_socket": "vault.sock"}"#, "absolute path"), (#"{"secret_id_wrapped": "yes"}"#, "true or false"),
     ])
     func `A wrong value is told by its key and the rule and never by the value`(json: String, expected: String) throws {
         let said = try fault(json)
@@ -88,6 +103,10 @@ struct BackendKwargsTests {
         (#"{"auth_type": "radius", "radius_host": "h"}"#, "radius_secret"),
         (#"{"auth_type": "gcp", "gcp_scopes": "s"}"#, "role_id"),
         (#"{"auth_type": "userpass", "username": "u"}"#, "password"),
+        (#"{"auth_type": "radius", "radius_host": "h", "radius_secret": "s"}"#, "username"),
+        (#"{"auth_type": "cert"}"#, "cert"),
+        (#"{"auth_type": "approle", "role_id": "r", "secret_id_wrapped": true}"#, "wrapping token"),
+        (#"{"auth_type": "approle", "role_id": "r", "secret_id": "s", "secret_id_path": "/s"}"#, "not both"),
     ])
     func `Each login names the companions it lacks`(json: String, missing: String) throws {
         let kwargs = try BackendKwargs(parsing: json)

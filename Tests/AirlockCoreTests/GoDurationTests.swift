@@ -44,26 +44,3 @@ struct GoDurationTests {
         #expect(GoDuration.short(seconds: seconds) == text)
     }
 }
-
-struct TimestampTests {
-    @Test(arguments: [
-        (0, "1970-01-01T00:00:00Z"), (1_795_252_812_859_452_146, "2026-11-21T09:20:12.859452146Z"),
-        (1_795_252_812_106_400_890, "2026-11-21T09:20:12.10640089Z"),
-        (1_795_252_812_500_000_000, "2026-11-21T09:20:12.5Z"), (1, "1970-01-01T00:00:00.000000001Z"),
-        (-1, "1969-12-31T23:59:59.999999999Z"), (-1_000_000_000, "1969-12-31T23:59:59Z"),
-        (951_782_400_000_000_000, "2000-02-29T00:00:00Z"), (Int64.max, "2262-04-11T23:47:16.854775807Z"),
-        (Int64.min, "1677-09-21T00:12:43.145224192Z"),
-    ])
-    func `A moment is written in UTC, without zeros at its end`(nanoseconds: Int64, text: String) {
-        #expect(Timestamp(nanoseconds: nanoseconds).rfc3339 == text)
-    }
-
-    @Test func `An absurd duration means never, and does not overflow`() {
-        let now = Timestamp(nanoseconds: 1_800_000_000_000_000_000)
-        #expect(now.adding(seconds: .max).nanoseconds == .max)
-        #expect(now.adding(seconds: 10_000_000_000).nanoseconds == .max)
-        #expect(now.adding(seconds: 60).seconds(after: now) == 60)
-        #expect(now.seconds(after: now.adding(seconds: 60)) == 0)
-        #expect(now.adding(nanoseconds: 59_999_999_999).seconds(after: now) == 59)
-    }
-}

@@ -194,21 +194,6 @@ struct VaultClientTests {
         #expect(error.message.contains("auth/approle"))
     }
 
-    @Test(arguments: ["aws_iam", "azure", "gcp"])
-    func `Logins that are not there yet are refused with a way out`(type: String) throws {
-        let kwargs = try BackendKwargs(
-            parsing: """
-                {"auth_type": "\(type)", "token": "t", "username": "u", "password": "p", "role_id": "r",
-                 "gcp_scopes": "s", "azure_resource": "r", "azure_tenant_id": "t", "radius_host": "h",
-                 "radius_secret": "s"}
-                """)
-        let fault = try #require(throws: BackendKwargs.Fault.self) {
-            try VaultLogin(kwargs, environmentToken: SecretText("t"))
-        }
-        #expect(fault.reason.contains("\(type) is not supported yet"))
-        #expect(fault.reason.contains("approle"))
-    }
-
     @Test func `A token file is read at each login without its newline`() async throws {
         let path = NSTemporaryDirectory() + "airlock-token-\(UUID().uuidString)"
         try "from-file\n".write(toFile: path, atomically: true, encoding: .utf8)

@@ -40,7 +40,10 @@ enum CacheFile {
     private static func opened(in directory: DataDirectory, _ sealer: Sealer) throws -> DatabasePool {
         if !directory.hasFile(name) { try directory.createFile(name, contents: []) }
         do {
-            let database = try DatabasePool(path: directory.path(name))
+            var configuration = Configuration()
+            // Somebody who looks into the file is no reason to lose what comes in meanwhile.
+            configuration.busyMode = .timeout(1)
+            let database = try DatabasePool(path: directory.path(name), configuration: configuration)
             do {
                 try database.writeWithoutTransaction { database in
                     try database.execute(sql: "PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON")

@@ -174,6 +174,18 @@ extension CacheScope {
         }
     }
 
+    /// As the condition, for a key that may have no row.
+    func covers(_ key: CacheKey) -> Bool {
+        guard key.mount == mountPath else { return false }
+        switch self {
+        case .path(_, let path): return key.path == path
+        case .prefix(_, let folder):
+            guard let range = CacheScope.range(of: folder) else { return true }
+            return key.path.text.utf8.starts(with: range.start.utf8)
+        case .mount: return true
+        }
+    }
+
     /// Bytes, not characters: a combining mark beside the slash must not hide it. "0" is the byte after "/".
     private static func range(of folder: String) -> (start: String, end: String)? {
         var bytes = Array(folder.utf8)

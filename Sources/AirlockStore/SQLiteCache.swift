@@ -16,6 +16,7 @@ package final class SQLiteCache: SecretCache {
     private let metrics: Metrics
     private let complaints: Complaints
     private let uses: RecentUses
+    private let unremoved = UnremovedEntries()
     private let now: Now
 
     /// How many entries an `expire` seals anew before others get their turn.
@@ -53,6 +54,7 @@ package final class SQLiteCache: SecretCache {
     // MARK: Reading
 
     package func entry(_ key: CacheKey) -> CacheEntry? {
+        guard !unremoved.contain(key) else { return nil }
         do {
             guard let found = try database.read({ try CacheRows(database: $0).find(key) }) else { return nil }
             guard let entry = found.opened(key, storage.sealer) else {
@@ -96,22 +98,32 @@ package final class SQLiteCache: SecretCache {
             let id = try rows.insert(entry, for: key, sealed, term: sealer.currentTerm, now: now())
             return try rows.evict(mount: key.mount, limits, for: id)
         }
-        if let evicted, evicted > 0 { metrics.add(.cacheEvicted, key.mount, by: UInt64(evicted)) }
+        if let evicted {
+            if evicted > 0 { metrics.add(.cacheEvicted, key.mount, by: UInt64(evicted)) }
+        } else if self.entry(key)?.secret != entry.secret {
+            // The one that is there is not what the upstream says any more.
+            unremoved.add(.path(mount: key.mount, key.path))
+        }
     }
 
     @discardableResult package func remove(_ scope: CacheScope) async -> Int {
-        await write("purge") { try $0.delete(scope) } ?? 0
+        guard let count = await write("purge", { try $0.delete(scope) }) else {
+            unremoved.add(scope)
+            return 0
+        }
+        return count
     }
 
     /// What is stored after this was called is not marked, also where its turn comes between two chunks.
     @discardableResult package func expire(_ scope: CacheScope) async -> Int {
-        guard var rest = await write("find what to expire", { try $0.ids(scope) })?[...] else { return 0 }
         var marked = 0
-        while !rest.isEmpty {
-            let ids = rest.prefix(SQLiteCache.chunk)
-            rest = rest.dropFirst(ids.count)
-            marked += await write("mark entries expired") { [self] in try expire(ids, in: $0, scope.mountPath) } ?? 0
+        var rest = await write("find what to expire") { try $0.ids(scope) }?[...]
+        while let ids = rest?.prefix(SQLiteCache.chunk), !ids.isEmpty {
+            let count = await write("mark entries expired") { [self] in try expire(ids, in: $0, scope.mountPath) }
+            rest = count == nil ? nil : rest?.dropFirst(ids.count)
+            marked += count ?? 0
         }
+        if rest == nil { unremoved.add(scope) }
         return marked
     }
 
@@ -155,7 +167,9 @@ package final class SQLiteCache: SecretCache {
     /// In turn after everything begun before. `nil`, and a line in the log, when it failed.
     private func write<T: Sendable>(_ intent: String, _ body: @escaping @Sendable (CacheRows) throws -> T) async -> T? {
         do {
-            return try await writer.write { [self] in try turn(CacheRows(database: $0), body) }
+            let (value, settled) = try await writer.write { [self] in try turn(CacheRows(database: $0), body) }
+            unremoved.settle(settled)
+            return value
         } catch {
             complain(intent, error)
             return nil
@@ -165,15 +179,19 @@ package final class SQLiteCache: SecretCache {
     /// As `write`, without waiting for it.
     private func submit(_ intent: String, _ body: @escaping @Sendable (CacheRows) throws -> Void) {
         writer.enqueue { [self] in
-            try turn(CacheRows(database: $0), body)
+            _ = try turn(CacheRows(database: $0), body)
         } failed: { [self] error in
             complain(intent, error)
         }
     }
 
-    private func turn<T>(_ rows: CacheRows, _ body: (CacheRows) throws -> T) throws -> T {
+    private func turn<T>(
+        _ rows: CacheRows, _ body: (CacheRows) throws -> T
+    ) throws -> (value: T, settled: UnremovedEntries.Batch) {
+        let overdue = unremoved.all
+        for scope in overdue.values { _ = try rows.delete(scope) }
         try rows.note(uses.take())
-        return try body(rows)
+        return (try body(rows), overdue)
     }
 
     // MARK: Telling

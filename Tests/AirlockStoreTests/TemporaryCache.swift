@@ -40,7 +40,10 @@ struct TemporaryCache {
     /// What somebody with the `sqlite3` command can do beside the running cache.
     @discardableResult
     func outside<T>(_ body: (Database) throws -> T) throws -> T {
-        let queue = try DatabaseQueue(path: path)
+        var configuration = Configuration()
+        // The cache may be dropping a row at this moment.
+        configuration.busyMode = .timeout(10)
+        let queue = try DatabaseQueue(path: path, configuration: configuration)
         defer { try? queue.close() }
         return try queue.writeWithoutTransaction(body)
     }
@@ -58,6 +61,9 @@ struct TemporaryCache {
             metadata: SecretPayload(Array("{\"version\":\(version)}".utf8)), version: version, created: temporary.now)
         return CacheEntry(secret: secret, fetched: temporary.now)
     }
+
+    /// Waits until everything begun before is done.
+    func settle(_ cache: SQLiteCache) async { await cache.remove(.mount("none/")) }
 
     var nothing: CacheEntry { CacheEntry(secret: nil, fetched: temporary.now) }
 

@@ -1,5 +1,5 @@
 """A proxy that stands between Airlock and OpenBao, counts what passes, and can do everything that a network, a gateway or a
-half-dead server does. Loopback only, one thread a connection."""
+half-dead server does. Loopback only, one thread a connection, plain HTTP or TLS."""
 
 import contextlib
 import http.client
@@ -93,6 +93,7 @@ class FaultProxy:
     def __init__(self, target):
         self.target = target
         self.fault = None
+        self.tls = None  # an `ssl.SSLContext` of a server
         self.requests = []
         self.released = threading.Event()
         self.lock = threading.Lock()
@@ -103,7 +104,7 @@ class FaultProxy:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     # What was seen
 
@@ -175,13 +176,17 @@ class FaultProxy:
     def serve(self, client):
         try:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.tls is not None:
+                plain, client = client, self.tls.wrap_socket(client, server_side=True)  # which empties the plain one
+                with self.lock:
+                    self.clients = self.clients - {plain} | {client}
             reader = client.makefile("rb")
             while request := self.read(reader):
                 with self.lock:
                     self.requests.append(request)
                 exchange = Exchange(self, client, request)
                 (self.fault or pass_on)(exchange)
-        except (OSError, Closed, http.client.HTTPException):
+        except (OSError, Closed, http.client.HTTPException, ValueError):  # ValueError: what came is no HTTP
             pass
         finally:
             with self.lock:

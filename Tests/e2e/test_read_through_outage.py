@@ -191,12 +191,10 @@ def faulty(bao_server, tmp_path_factory):
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 @pytest.mark.parametrize("what", ["everything", "reads"])
-def test_a_fault_is_stale_for_what_was_read_503_for_the_rest_and_leaves_nothing_behind(faulty, fault, what, long):
+def test_a_fault_is_stale_for_what_was_read_503_for_the_rest_and_leaves_nothing_behind(faulty, fault, what):
     if what == "reads":
         if fault is faults.refuse:
             pytest.skip("a door is closed for all or for none")
-        if not long and fault in list(FAULTS.values())[::3]:
-            pytest.skip("every third with --long only")
         fault = faults.only(lambda request: request.kind == "read", fault)
     name = f"connections/{time.monotonic_ns()}"
     faulty.upstream.write(f"{name}/known", {"value": "before"})

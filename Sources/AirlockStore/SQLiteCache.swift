@@ -146,13 +146,15 @@ package final class SQLiteCache: SecretCache {
     }
 
     /// Drops what may no longer be answered at all.
-    /// - Parameter ages: nanoseconds, by mount; what belongs to no mount of these is dropped whole.
+    /// - Parameters:
+    ///   - ages: nanoseconds, by mount.
+    ///   - others: the same for every other mount; `nil` drops what belongs to them whole.
     /// - Returns: how many entries went.
-    @discardableResult package func sweep(keeping ages: [String: Int64]) async -> Int {
+    @discardableResult package func sweep(keeping ages: [String: Int64], others: Int64? = nil) async -> Int {
         let moment = now()
         var dropped = 0
         for mount in await write("list the mounts", { try $0.mounts() }) ?? [] {
-            guard let age = ages[mount] else {
+            guard let age = ages[mount] ?? others else {
                 dropped += await remove(.mount(mount))
                 continue
             }

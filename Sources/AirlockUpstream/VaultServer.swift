@@ -72,6 +72,8 @@ package final class VaultServer: UpstreamServer {
     }
 
     /// Address and namespace; never a credential.
+    package var origin: String { address.origin }
+
     package var identity: String {
         let namespace = (namespace ?? "").split(separator: "/").joined(separator: "/")
         return "vault \(place) \(VaultCall.encoded(namespace))"

@@ -130,8 +130,7 @@ private struct Serving: Service {
 private struct Sweeper: Service {
     let storage: SQLiteStorage
     let cache: SQLiteCache
-    /// By mount, in nanoseconds.
-    let ages: [String: Int64]
+    let ages: ServeSettings.StaleAges
     let logger: Logger
 
     func run() async throws {
@@ -139,7 +138,7 @@ private struct Sweeper: Service {
             while !Task.isCancelled {
                 do {
                     while try await storage.sweep() > 0 {}
-                    await cache.sweep(keeping: ages)
+                    await cache.sweep(keeping: ages.named, others: ages.opened)
                 } catch {
                     logger.error("expired records could not be dropped; trying again in a minute")
                 }

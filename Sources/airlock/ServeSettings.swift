@@ -173,9 +173,17 @@ struct ServeSettings {
         Dictionary(mounts.compactMap { mount in mount.path.map { ($0, mount.cache.limits) } }) { $1 }
     }
 
-    /// How long an answer may be of use, by mount. Nanoseconds.
-    var staleAges: [String: Int64] {
-        Dictionary(mounts.compactMap { mount in mount.path.map { ($0, mount.cache.rule.maxStale) } }) { $1 }
+    /// How long an answer may be of use, in nanoseconds.
+    struct StaleAges {
+        let named: [String: Int64]
+        /// Of mounts that clients open by name (`mount_point: null`), where they may.
+        let opened: Int64?
+    }
+
+    var staleAges: StaleAges {
+        StaleAges(
+            named: Dictionary(mounts.compactMap { mount in mount.path.map { ($0, mount.cache.rule.maxStale) } }) { $1 },
+            opened: mounts.first { $0.path == nil }?.cache.rule.maxStale)
     }
 
     var typed: TypedSettings {

@@ -29,6 +29,8 @@ extension SecretText: Codable {
 package protocol UpstreamServer: Sendable {
     /// Address and namespace; never a credential.
     var identity: String { get }
+    /// Scheme, host and port, for people and metrics.
+    var origin: String { get }
     /// Sends a request as it came, with the token given and no other. An answer of any status is an answer.
     /// - Parameter request: its path lies below `/v1/`.
     /// - Throws: `UpstreamError` when there is no answer.

@@ -125,6 +125,7 @@ package struct UpstreamLogins: Sendable {
             throw AirlockError(
                 .unavailable, "the login cannot be verified: the vault does not answer", hint: error.message)
         }
+        metrics.add(.upstreamLogins, server.origin, "client \(answer.status / 100)xx")
         guard answer.isSuccess else {
             // What is no answer of a vault is no refusal: a login must not fail because a gateway is broken.
             guard (400..<500).contains(answer.status), answer.status != 429, UpstreamLogins.isRefusal(answer) else {

@@ -152,7 +152,7 @@ extension AirlockError {
         case .tooLarge: self = AirlockError(.tooLarge, "the backend's answer is too large")
         default:
             self = AirlockError(
-                .unavailable, "the backend of \(mount.path) cannot be asked; nothing is known to have changed",
+                .unavailable, "the backend of \(mount.path) gave no answer; if this was a write, it may have been done",
                 hint: error.message)
         }
     }

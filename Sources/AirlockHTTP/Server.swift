@@ -15,6 +15,8 @@ package struct Server: Sendable {
         /// Bytes of a request body at most.
         package var bodyLimit = Server.defaultBodyLimit
         package var typed = TypedSettings()
+        /// Namespaces that the settings name, without slashes at their ends.
+        package var namespaces: Set<String> = []
 
         package init(host: String, port: Int) {
             self.host = host
@@ -35,7 +37,10 @@ package struct Server: Sendable {
     ) {
         self.configuration = configuration
         self.logger = logger
-        services = Services(storage: storage, registry: registry, metrics: metrics, upstream: upstream, now: now)
+        services = Services(
+            storage: storage, registry: registry, metrics: metrics, upstream: upstream,
+            namespaces: configuration.namespaces,
+            now: now)
     }
 
     /// Serves until the surrounding service group shuts down gracefully; requests in flight are answered first.

@@ -100,7 +100,8 @@ struct MountAssembly {
             mount: stored ?? described,
             readThrough: ReadThrough(
                 mount: path, backend: backend, rule: mount.cache.rule, cache: cache, metrics: metrics, now: now),
-            upstream: backends[0] as? any Upstream, authorization: mount.cache.authorization)
+            upstream: backends[0] as? any Upstream, authorization: mount.cache.authorization,
+            namespace: mount.namespace)
     }
 
     private func upstreamClients(_ server: VaultServer, _ mount: MountSettings) -> UpstreamClients {

@@ -30,6 +30,9 @@ struct MountSettings {
         backends.lazy.compactMap { if case .vault(let kwargs) = $0 { kwargs } else { nil } }.first
     }
 
+    /// Without slashes at its ends; empty is the root.
+    var namespace: String { (vault?.namespace ?? "").split(separator: "/").joined(separator: "/") }
+
     var hasEmbedded: Bool { backends.contains { if case .embedded = $0 { true } else { false } } }
 
     // MARK: The configuration file's `mounts`

@@ -84,6 +84,7 @@ struct Serve: AsyncParsableCommand {
         var configuration = Server.Configuration(host: settings.host, port: settings.port)
         configuration.bodyLimit = settings.bodyLimit
         configuration.typed = settings.typed
+        configuration.namespaces = settings.namespaces
         let server = Server(
             configuration: configuration, storage: storage, registry: registry, metrics: metrics, upstream: clients,
             now: now, logger: logger)

@@ -173,6 +173,12 @@ struct ServeSettings {
         Dictionary(mounts.compactMap { mount in mount.path.map { ($0, mount.cache.limits) } }) { $1 }
     }
 
+    /// A namespace in the kwargs of an embedded mount counts too: Airflow sends what its own kwargs say.
+    var namespaces: Set<String> {
+        let given = (kwargs.namespace ?? "").split(separator: "/").joined(separator: "/")
+        return Set(mounts.map(\.namespace) + [given]).subtracting([""])
+    }
+
     /// How long an answer may be of use, in nanoseconds.
     struct StaleAges {
         let named: [String: Int64]

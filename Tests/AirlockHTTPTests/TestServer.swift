@@ -29,7 +29,7 @@ final class TestServer: Sendable {
         try await registry.enable(Mount(path: "secret/", engine: .kv, description: "", options: ["version": "2"]))
         try await RootToken.set(SecretPayload(Array("root".utf8)), in: storage, now: { clock.now })
         let services = Services(
-            storage: storage, registry: registry, metrics: Metrics(), upstream: nil, now: { clock.now })
+            storage: storage, registry: registry, metrics: Metrics(), upstream: nil, namespaces: [], now: { clock.now })
         surfaces = Surfaces(
             vault: VaultSurface(services: services, bodyLimit: 4096),
             typed: TypedSurface(services: services, settings: TypedSettings(), bodyLimit: 4096))

@@ -1,5 +1,7 @@
 """`authorize: upstream`: the vault decides who may read, with each client's own token, and is asked as little as possible."""
 
+import json
+
 import pytest
 
 from fault_proxy import refuse
@@ -283,3 +285,27 @@ def test_300_lookups_of_real_airflow_reach_the_vault_as_one_login_and_one_read(f
     found = front.look_up(tmp_path, (credentials["role_id"], credentials["secret_id"]), 300, "pg")
     assert found == {"pg": {"pg.example.com": 300}}
     assert (front.proxy.count("login"), front.proxy.count("read")) == (1, 1)
+
+
+@pytest.mark.parametrize("authorize", ["upstream", "local"])
+def test_a_client_goes_on_naming_the_vaults_namespace_and_no_other(bao_server, tmp_path, start_airlock, authorize):
+    bao = Connection(bao_server)
+    inside = {"X-Vault-Namespace": "team/"}
+    name = f"ns-{authorize}"
+    bao.send("POST", "/v1/sys/namespaces/team", {})
+    done(bao.send("POST", f"/v1/sys/mounts/{name}", {"type": "kv", "options": {"version": "2"}}, headers=inside))
+    wait_until(lambda: bao.send("POST", f"/v1/{name}/data/connections/pg", {"data": {"value": "v"}}, headers=inside)
+               .status == 200, "OpenBao has made the mount")
+    policy = f'path "{name}/*" {{ capabilities = ["read"] }}'
+    done(bao.send("PUT", "/v1/sys/policies/acl/reader", {"policy": policy}, headers=inside))
+    made = done(bao.send("POST", "/v1/auth/token/create", {"policies": ["reader"], "ttl": "1h"}, headers=inside))
+    theirs = made.json["auth"]["client_token"]
+    airlock = start_airlock("--authorize", authorize, "--backend-kwargs", json.dumps({
+        "url": bao_server.url, "mount_point": name, "namespace": "team", "auth_type": "token", "token": theirs}))
+    client = Connection(airlock, token=theirs if authorize == "upstream" else ROOT_TOKEN)
+    path = f"/v1/{name}/data/connections/pg"
+    for headers in [{}, inside, {"X-Vault-Namespace": "team"}]:
+        assert value(client.get(path, headers=headers)) == "v"
+        assert client.get("/v1/auth/token/lookup-self", headers=headers).status == 200
+    for wrong in ["other", "team/deeper"]:
+        assert client.get(path, headers={"X-Vault-Namespace": wrong}).status == 404

@@ -15,14 +15,18 @@ package struct BoundMount: Sendable {
     /// Takes writes and whatever else is not a read of a secret. `nil` when the first backend is the embedded store.
     package let upstream: (any Upstream)?
     package let authorization: Authorization
+    /// The vault's namespace that the mount lies in, without slashes at its ends; empty is the root.
+    package let namespace: String
 
     package init(
-        mount: Mount, readThrough: ReadThrough, upstream: (any Upstream)?, authorization: Authorization = .local
+        mount: Mount, readThrough: ReadThrough, upstream: (any Upstream)?, authorization: Authorization = .local,
+        namespace: String = ""
     ) {
         self.mount = mount
         self.readThrough = readThrough
         self.upstream = upstream
         self.authorization = authorization
+        self.namespace = namespace
     }
 }
 

@@ -56,20 +56,12 @@ package struct ReadThrough: Sendable {
     /// The backend's answer, asked for once however many want it, and remembered.
     /// - Parameter alone: do not join a fetch that was begun earlier.
     package func fetch(_ key: CacheKey, as credential: Credential, alone: Bool = false) async throws -> CacheEntry {
-        while true {
-            let generation = generations.current(key.path)
-            let work: @Sendable () async throws -> CacheEntry = { try await ask(key, credential, generation) }
-            let entry: CacheEntry
-            if alone {
-                entry = try await work()
-            } else {
-                let flight = flights.join(FlightKey(entry: key, generation: generation, credential: credential), work)
-                if !flight.isFirst { metrics.add(.coalesced, mount) }
-                entry = try await flight.task.value
-            }
-            // Changed meanwhile: what was asked before may be what was there before.
-            if generation == generations.current(key.path) { return entry }
-        }
+        let generation = generations.current(key.path)
+        let work: @Sendable () async throws -> CacheEntry = { try await ask(key, credential, generation) }
+        guard !alone else { return try await work() }
+        let flight = flights.join(FlightKey(entry: key, generation: generation, credential: credential), work)
+        if !flight.isFirst { metrics.add(.coalesced, mount) }
+        return try await flight.task.value
     }
 
     private func ask(_ key: CacheKey, _ credential: Credential, _ generation: UInt64) async throws -> CacheEntry {

@@ -8,15 +8,19 @@ struct Services: Sendable {
     let metrics: Metrics
     /// The vault that decides about its own mounts, where one does.
     let upstream: UpstreamClients?
+    /// Namespaces that the settings name; clients of those mounts name them too.
+    let namespaces: Set<String>
     let now: Now
 
     init(
-        storage: any Storage, registry: Registry, metrics: Metrics, upstream: UpstreamClients?, now: @escaping Now
+        storage: any Storage, registry: Registry, metrics: Metrics, upstream: UpstreamClients?,
+        namespaces: Set<String>, now: @escaping Now
     ) {
         self.storage = storage
         self.registry = registry
         self.metrics = metrics
         self.upstream = upstream
+        self.namespaces = namespaces
         self.now = now
         tokens = Tokens(storage: storage, now: now)
     }

@@ -18,6 +18,8 @@ struct VaultRequest: Sendable {
     /// The query as it came.
     let rawQuery: String
     let token: SecretPayload?
+    /// Without slashes at its ends; empty is the root namespace.
+    let namespace: String
     /// The client's address.
     let source: String?
     let contentType: String?
@@ -52,6 +54,9 @@ struct VaultRequest: Sendable {
         cacheControl = request.headers[.cacheControl]
         token = VaultRequest.token(request.headers)
         self.source = source
+        let named = request.headers[VaultRequest.vaultNamespace]?.trimmingBlanks ?? ""
+        let namespace = named.split(separator: "/").joined(separator: "/")
+        self.namespace = namespace == "root" ? "" : namespace
         try VaultRequest.checkHeaders(request.headers)
         if operation == .patch { try VaultRequest.checkPatchType(request.headers[.contentType]) }
     }
@@ -172,8 +177,6 @@ struct VaultRequest: Sendable {
     }
 
     private static func checkHeaders(_ headers: HTTPFields) throws {
-        let namespace = headers[vaultNamespace]?.trimmingBlanks.split(separator: "/").joined(separator: "/") ?? ""
-        guard namespace.isEmpty || namespace == "root" else { throw AirlockError(.notFound, "namespace not found") }
         // Answering unwrapped what was asked for wrapped would hand out a secret in the clear.
         if let ttl = headers[vaultWrapTTL], ttl != "0", !ttl.isEmpty {
             throw AirlockError.badRequest(

@@ -19,6 +19,7 @@ struct VaultSurface: Sendable {
         var parsed = try VaultRequest(request, source: source)
         guard parsed.operation != .unknown else { throw AirlockError(.notAllowed, nil) }
         let target = target(of: parsed.path)
+        try checkNamespace(parsed.namespace, target)
         let route = target.flatMap { $0.engine.route(for: $0.path) }
         let isOpen = route?.route.access == .open
         let principal = try await principal(parsed, isOptional: isOpen)
@@ -26,6 +27,14 @@ struct VaultSurface: Sendable {
         var call = Call(request: parsed, services: services, principal: principal, mount: target?.mount)
         call.captures = route?.captures ?? [:]
         return try await answer(call, target, route?.route).rendered()
+    }
+
+    /// Airlock has no namespaces of its own, but clients go on naming the one that their vault has for a mount.
+    private func checkNamespace(_ namespace: String, _ target: Target?) throws {
+        guard !namespace.isEmpty else { return }
+        let bound = target?.mount.flatMap { services.registry.bound[$0.path] }
+        let isKnown = bound.map { $0.namespace == namespace } ?? services.namespaces.contains(namespace)
+        guard isKnown else { throw AirlockError(.notFound, "namespace not found") }
     }
 
     /// Bytes of a body that anybody may send: a login is small.

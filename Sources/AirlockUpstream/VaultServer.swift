@@ -79,11 +79,11 @@ package final class VaultServer: UpstreamServer {
         return "vault \(place) \(VaultCall.encoded(namespace))"
     }
 
-    /// Sends a request as it came, with the token given and no other. An answer of any status is an answer.
+    /// Sends a request as it came, with the token given and no other. A Vault's answer of any status is an answer.
     /// - Parameter request: its path lies below `/v1/`.
     package func send(_ request: ForwardedRequest, token: SecretText?) async throws -> ForwardedAnswer {
         let call = try call(request, below: "")
-        return try await guarded { ForwardedAnswer(try await wire.send(call, token: token)) }
+        return try await guarded { try VaultShape.passed(try await wire.send(call, token: token), wire.origin) }
     }
 
     /// Makes a call and reads the answer, both under the circuit breaker.
@@ -125,10 +125,6 @@ package final class VaultServer: UpstreamServer {
         call.timeout = givenTimeout ?? (isQuick ? VaultServer.readTimeout : VaultServer.writeTimeout)
         return call
     }
-}
-
-extension ForwardedAnswer {
-    init(_ response: UpstreamResponse) { self.init(status: response.status, body: SecretPayload(response.body)) }
 }
 
 /// The servers in use: mounts with the same address, identity and way there share one.

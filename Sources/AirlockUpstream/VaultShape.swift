@@ -34,6 +34,14 @@ enum VaultShape {
         }
     }
 
+    /// An answer that is passed on: of any status, but the server's own. A proxy's page must not look like a write that went
+    /// through, nor like a login that was refused.
+    static func passed(_ response: UpstreamResponse, _ origin: String) throws(UpstreamError) -> ForwardedAnswer {
+        if (300..<400).contains(response.status) { _ = try checked(response, origin) }
+        if !response.body.isEmpty { _ = try object(response.body) }
+        return ForwardedAnswer(status: response.status, body: SecretPayload(response.body))
+    }
+
     // MARK: Secrets
 
     /// `nil` for what the server itself says is not there.

@@ -30,6 +30,8 @@ package struct VaultUpstream: Upstream {
     }
 
     package func forward(_ request: ForwardedRequest, as credential: Credential) async throws -> ForwardedAnswer {
-        try await server.perform(try server.call(request, below: mountPath), as: credential) { ForwardedAnswer($0) }
+        try await server.perform(try server.call(request, below: mountPath), as: credential) {
+            try VaultShape.passed($0, server.address.origin)
+        }
     }
 }

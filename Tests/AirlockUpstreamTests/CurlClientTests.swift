@@ -176,6 +176,53 @@ struct CurlClientTests {
         #expect(seen.contains("Proxy-Authorization: Basic"))
     }
 
+    @Test func `A scheme without a proxy goes to the server itself`() async throws {
+        let server = LocalServer { _ in LocalServer.response(200, "{}") }
+        defer { server.stop() }
+        var options = CurlClient.Options()
+        options.proxies = .byScheme(["https": SecretText("http://127.0.0.1:1")])
+        let response = try await CurlClient(options: options).send(
+            UpstreamRequest(method: "GET", url: server.url + "/x"))
+        #expect(response.status == 200)
+        #expect(server.seen.first?.hasPrefix("GET /x HTTP/1.1") == true)
+    }
+
+    @Test func `A host that takes no connection costs the connect timeout alone`() async throws {
+        let host = SilentHost()
+        defer { host.close() }
+        var options = CurlClient.Options()
+        options.connectTimeout = .milliseconds(200)
+        options.timeout = .seconds(60)
+        let begun = ContinuousClock.now
+        #expect(try await failure(options, url: host.url).kind == .timeout)
+        #expect(ContinuousClock.now - begun < .seconds(20))
+    }
+
+    @Test func `Dots in a path are sent as they are`() async throws {
+        let server = LocalServer { _ in LocalServer.response(200, "{}") }
+        defer { server.stop() }
+        _ = try await CurlClient().send(UpstreamRequest(method: "GET", url: server.url + "/v1/a/../b/./c"))
+        #expect(server.seen.first?.hasPrefix("GET /v1/a/../b/./c HTTP/1.1") == true)
+    }
+
+    @Test func `Kwargs say how a server is reached`() throws {
+        let kwargs = try BackendKwargs(
+            parsing: """
+                {"url": "https://vault:8200", "verify": "/ca.pem", "cert": ["/c.pem", "/k.pem"], "timeout": 0.5,
+                 "unix_socket": "/run/vault.sock"}
+                """)
+        let options = CurlClient.Options(kwargs, connections: 7)
+        #expect(options.verification == .authority(path: "/ca.pem"))
+        #expect(options.clientCertificate == ClientCertificate(certificate: "/c.pem", key: "/k.pem"))
+        #expect(options.timeout == .milliseconds(500))
+        #expect(options.connectTimeout == .milliseconds(500))
+        #expect(options.unixSocket == "/run/vault.sock")
+        #expect(options.connectionsPerHost == 7)
+        let plain = CurlClient.Options(try BackendKwargs(parsing: #"{"url": "unix:///run/v.sock"}"#), connections: 1)
+        #expect(plain.timeout == .seconds(2))
+        #expect(plain.unixSocket == "/run/v.sock")
+    }
+
     @Test func `A client that goes away leaves no request hanging`() async throws {
         for _ in 0..<50 {
             let error = await #expect(throws: UpstreamError.self) {

@@ -106,3 +106,41 @@ final class LocalServer: Sendable {
         "HTTP/1.1 \(status) X\r\n\(headers)Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
     }
 }
+
+/// A port whose queue of connections is full: the next one gets no answer, as from a host behind a firewall.
+struct SilentHost {
+    let port: Int
+    private let sockets: [Int32]
+
+    init() {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        _ = SilentHost.withAddress(&address) { bind(listener, $0, $1) }
+        listen(listener, 0)
+        _ = SilentHost.withAddress(&address) { pointer, length in
+            var length = length
+            return getsockname(listener, pointer, &length)
+        }
+        port = Int(UInt16(bigEndian: address.sin_port))
+        let nonBlocking = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        let clients = (0..<4).map { _ in socket(AF_INET, nonBlocking, 0) }
+        for client in clients { _ = SilentHost.withAddress(&address) { connect(client, $0, $1) } }
+        sockets = [listener] + clients
+    }
+
+    var url: String { "http://127.0.0.1:\(port)" }
+
+    func close() { for socket in sockets { Glibc.close(socket) } }
+
+    private static func withAddress(
+        _ address: inout sockaddr_in, _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) -> Int32
+    ) -> Int32 {
+        withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+    }
+}

@@ -87,14 +87,47 @@ struct VaultUpstreamTests {
         let vault = FakeVault()
         vault.change { state in
             state.good = ["c"]
-            state.answers["airflow/data/a%20%C3%A9%3F?x=1&y=%2F"] = (418, "tea \u{1}")
+            state.answers["airflow/data/a%20%C3%A9%3F?x=1&y=%2F"] = (418, #"{ "tea":1.0}"#)
         }
         let answer = try await TestUpstream(vault).upstream.forward(
             request("PATCH", "data/a é?", query: "x=1&y=%2F", body: "{ }"), as: .client(SecretText("c")))
         #expect(answer.status == 418)
-        #expect(answer.body == SecretPayload(Array("tea \u{1}".utf8)))
+        #expect(answer.body == SecretPayload(Array(#"{ "tea":1.0}"#.utf8)))
         #expect(vault.seen == ["PATCH airflow/data/a%20%C3%A9%3F?x=1&y=%2F"])
         #expect(vault.tokens == ["c"])
+    }
+
+    @Test(arguments: [
+        (200, "<html>Please sign in</html>", UpstreamError.Kind.malformed), (403, "<html></html>", .malformed),
+        (200, #"{"data":"#, .malformed), (200, "[]", .malformed), (307, "", .redirect), (302, "{}", .redirect),
+    ])
+    func `What is no answer of a Vault is not passed on`(
+        status: Int, body: String, kind: UpstreamError.Kind
+    ) async throws {
+        let vault = FakeVault()
+        vault.change { state in
+            state.good = ["c"]
+            state.answers["airflow/data/a"] = (status, body)
+        }
+        let upstream = try TestUpstream(vault)
+        let write = request("POST", "data/a", body: "{}")
+        let error = try await #require(throws: UpstreamError.self) {
+            _ = try await upstream.upstream.forward(write, as: .client(SecretText("c")))
+        }
+        #expect(error.kind == kind)
+    }
+
+    @Test(arguments: [(204, ""), (404, ""), (404, #"{"errors":[]}"#), (500, #"{"errors":["x"]}"#)])
+    func `Any answer of a Vault is passed on`(status: Int, body: String) async throws {
+        let vault = FakeVault()
+        vault.change { state in
+            state.good = ["c"]
+            state.answers["airflow/data/a"] = (status, body)
+        }
+        let upstream = try TestUpstream(vault).upstream
+        let answer = try await upstream.forward(request("PATCH", "data/a", body: "{}"), as: .client(SecretText("c")))
+        #expect(answer.status == status)
+        #expect(answer.body == SecretPayload(Array(body.utf8)))
     }
 
     @Test func `A client's call carries the client's token and logs nobody in`() async throws {

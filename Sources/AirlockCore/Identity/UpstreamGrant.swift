@@ -33,6 +33,6 @@ package protocol UpstreamServer: Sendable {
     var origin: String { get }
     /// Sends a request as it came, with the token given and no other. An answer of any status is an answer.
     /// - Parameter request: its path lies below `/v1/`.
-    /// - Throws: `UpstreamError` when there is no answer.
+    /// - Throws: `UpstreamError` when there is no answer, or none of a server of this kind.
     func send(_ request: ForwardedRequest, token: SecretText?) async throws -> ForwardedAnswer
 }

@@ -58,8 +58,8 @@ package protocol Backend: Sendable {
 package protocol Upstream: Backend {
     /// The upstream's own name for the mount, which ends in `/`.
     var mountPath: String { get }
-    /// Sends a request for something below the mount as it came. An answer of any status is an answer, but for a refused
-    /// credential of Airlock's own, which throws `unauthenticated`.
+    /// Sends a request for something below the mount as it came. An answer of any status is an answer, but for a redirect, for
+    /// what is not in the backend's shape, and for a refused credential of Airlock's own, which throws `unauthenticated`.
     func forward(_ request: ForwardedRequest, as credential: Credential) async throws -> ForwardedAnswer
     /// Whether the last requests got through; while they do not, requests fail at once instead of waiting.
     var state: CircuitBreaker.State { get }

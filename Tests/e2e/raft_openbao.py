@@ -27,7 +27,8 @@ disable_mlock = true
 
 
 class RaftOpenBao:
-    def __init__(self, folder):
+    def __init__(self, folder, more=""):
+        """`more` is added to the configuration."""
         self.folder = pathlib.Path(folder)
         (self.folder / "raft").mkdir(parents=True)
         port = servers.free_port()
@@ -35,7 +36,7 @@ class RaftOpenBao:
         self.url = f"http://127.0.0.1:{port}"
         self.host_and_port = ("127.0.0.1", port)
         self.config = self.folder / "openbao.hcl"
-        self.config.write_text(CONFIG.format(folder=self.folder, port=port, cluster_port=cluster_port))
+        self.config.write_text(CONFIG.format(folder=self.folder, port=port, cluster_port=cluster_port) + more)
         self.token = self.key = self.process = None
         self.start()
 

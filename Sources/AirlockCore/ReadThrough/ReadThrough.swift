@@ -56,12 +56,31 @@ package struct ReadThrough: Sendable {
     /// The backend's answer, asked for once however many want it, and remembered.
     /// - Parameter alone: do not join a fetch that was begun earlier.
     package func fetch(_ key: CacheKey, as credential: Credential, alone: Bool = false) async throws -> CacheEntry {
+        // Changed meanwhile: what was asked before may be what was there before. A path that is changed all the time is
+        // not asked for without end.
+        for _ in 0..<ReadThrough.repeats {
+            let (entry, isCurrent) = try await fetchOnce(key, as: credential, alone)
+            if isCurrent { return entry }
+        }
+        return try await fetchOnce(key, as: credential, alone).entry
+    }
+
+    private static let repeats = 2
+
+    private func fetchOnce(
+        _ key: CacheKey, as credential: Credential, _ alone: Bool
+    ) async throws -> (entry: CacheEntry, isCurrent: Bool) {
         let generation = generations.current(key.path)
         let work: @Sendable () async throws -> CacheEntry = { try await ask(key, credential, generation) }
-        guard !alone else { return try await work() }
-        let flight = flights.join(FlightKey(entry: key, generation: generation, credential: credential), work)
-        if !flight.isFirst { metrics.add(.coalesced, mount) }
-        return try await flight.task.value
+        let entry: CacheEntry
+        if alone {
+            entry = try await work()
+        } else {
+            let flight = flights.join(FlightKey(entry: key, generation: generation, credential: credential), work)
+            if !flight.isFirst { metrics.add(.coalesced, mount) }
+            entry = try await flight.task.value
+        }
+        return (entry, generation == generations.current(key.path))
     }
 
     private func ask(_ key: CacheKey, _ credential: Credential, _ generation: UInt64) async throws -> CacheEntry {

@@ -187,3 +187,26 @@ def test_webhooks_are_limited_in_number(hooked):
         if statuses - {200, 204}:
             break
     assert statuses - {200, 204} <= {429, 503} and statuses - {200, 204}, statuses
+
+
+# The page
+
+
+PAGE = servers.REPOSITORY / "docs/caching.md"
+
+
+def test_the_configuration_of_the_page_starts(start_airlock, tmp_path):
+    [example] = re.findall(r"^```json\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "config.json").write_text(example)
+    server = start_airlock("--config", str(tmp_path / "config.json"))
+    mounts = Connection(server).get("/v1/sys/mounts").data
+    assert {f"{name}/" for name in json.loads(example)["mounts"]} <= mounts.keys()
+
+
+def test_the_defaults_of_the_page_are_the_programs():
+    printed = subprocess.run([servers.airlock_program(), "settings"], capture_output=True, text=True, timeout=20).stdout
+    program = {name: default for name, default in re.findall(r"^\| `(\w+)` \|(?:[^|]*\|){2} ([^|]*) \|", printed, re.MULTILINE)}
+    page = dict(re.findall(r"^\| `(\w+)` \| `?(\w+)`? \| ", PAGE.read_text(), re.MULTILINE))
+    assert {"ttl", "negative_ttl", "max_stale", "cache_entries", "cache_bytes", "authorize"} <= page.keys() & program.keys()
+    assert {name: default for name, default in page.items() if name in program} == {
+        name: program[name] for name in page if name in program}

@@ -59,6 +59,8 @@ CREATE TABLE entry (
     -- From here to `size`: bookkeeping, which decides what is dropped, never what is answered.
     -- 1 when the answer was that there is nothing.
     negative INTEGER NOT NULL,
+    -- 1 when it is marked expired. For counting; the mark that counts is inside the seal.
+    expired  INTEGER NOT NULL,
     -- When it was asked and when it was last used, in nanoseconds since 1970 UTC.
     fetched  INTEGER NOT NULL,
     used     INTEGER NOT NULL,
@@ -74,6 +76,8 @@ CREATE TABLE entry (
 
 CREATE INDEX entry_eviction ON entry (mount, negative, used);
 CREATE INDEX entry_age ON entry (mount, fetched);
+-- What is stale, and since when, without a look at every entry.
+CREATE INDEX entry_staleness ON entry (mount, expired, negative, fetched);
 
 -- Sums over `entry`, counted anew at each start.
 CREATE TABLE usage (

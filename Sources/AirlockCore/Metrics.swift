@@ -39,11 +39,16 @@ package final class Metrics: Sendable {
 
     private let values = Mutex(Values())
 
-    package init() {}
+    /// The secrets mounts that have a name of their own; `nil`: all. Any other is one that a client named, and counts as `*`.
+    private let mounts: Set<String>?
+
+    package init(mounts: Set<String>? = nil) { self.mounts = mounts }
 
     /// - Parameter labels: values of the counter's `labels`, in order.
     package func add(_ counter: Counter, _ labels: String..., by amount: UInt64 = 1) {
-        values.withLock { $0.counters[Series(name: counter, labels: labels), default: 0] += amount }
+        var labels = labels
+        if counter.isOfSecretsMount, let mounts, !mounts.contains(labels[0]) { labels[0] = "*" }
+        values.withLock { [labels] in $0.counters[Series(name: counter, labels: labels), default: 0] += amount }
     }
 
     package func observe(_ latency: Latency, _ labels: String..., seconds: Double) {
@@ -60,6 +65,8 @@ package final class Metrics: Sendable {
 }
 
 extension Metrics.Counter {
+    fileprivate var isOfSecretsMount: Bool { self != .logins && labels.first == "mount" }
+
     package var labels: [String] {
         switch self {
         case .reads: ["mount", "outcome"]
@@ -77,7 +84,7 @@ extension Metrics.Counter {
         case .cacheRejected: "Cache entries that did not open: altered, moved, or fetched from elsewhere."
         case .cacheEvicted: "Cache entries dropped to stay within the limits."
         case .invalidations: "Cache entries marked expired by an invalidation."
-        case .logins: "Logins of clients."
+        case .logins: "Logins of clients, by the mount they logged in at; `upstream` is the vault that decides."
         case .upstreamRequests:
             "Requests to an upstream, by what came of them: an HTTP status class or a kind of failure."
         case .upstreamLogins: "Logins to an upstream, Airlock's own and those of clients that it had verified there."

@@ -8,7 +8,7 @@ enum CacheFile {
     static let name = "cache.db"
 
     /// The format of its part of `schema.sql`, and of what is sealed in it.
-    private static let formatVersion = 1
+    private static let formatVersion = 2
     private static let check = SealBinding(purpose: "airlock cache 1")
 
     /// Why a file is not used. For the log.

@@ -48,18 +48,19 @@ struct CacheRows {
     func insert(_ entry: CacheEntry, for key: CacheKey, _ sealed: Data, term: Int, now: Timestamp) throws -> Int64 {
         try database.cachedStatement(
             sql: """
-                INSERT INTO entry (mount, path, version, identity, negative, fetched, used, size, term, sealed)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO entry (mount, path, version, identity, negative, expired, fetched, used, size, term, sealed)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
-            key.mount, key.path.text, key.versionText, key.identity, entry.secret == nil, entry.fetched.nanoseconds,
-            now.nanoseconds, sealed.count, term, sealed,
+            key.mount, key.path.text, key.versionText, key.identity, entry.secret == nil, entry.expired,
+            entry.fetched.nanoseconds, now.nanoseconds, sealed.count, term, sealed,
         ])
         return database.lastInsertedRowID
     }
 
-    func replace(_ id: Int64, _ sealed: Data, term: Int) throws {
-        try database.cachedStatement(sql: "UPDATE entry SET term = ?, sealed = ? WHERE id = ?")
+    /// The same entry, marked expired inside its seal.
+    func markExpired(_ id: Int64, _ sealed: Data, term: Int) throws {
+        try database.cachedStatement(sql: "UPDATE entry SET expired = 1, term = ?, sealed = ? WHERE id = ?")
             .execute(arguments: [term, sealed, id])
     }
 
@@ -84,6 +85,24 @@ struct CacheRows {
     // MARK: Sums
 
     func status(mount: String) throws -> CacheStatus {
+        var status = try sums(mount: mount)
+        status.oldest = try oldest("mount = ?", mount)
+        // Found by an index each, however many entries there are.
+        status.oldestValue = try oldest("mount = ? AND expired = 0 AND negative = 0", mount)
+        status.oldestNegative = try oldest("mount = ? AND expired = 0 AND negative = 1", mount)
+        status.oldestExpired = try [0, 1].compactMap { negative in
+            try oldest("mount = ? AND expired = 1 AND negative = \(negative)", mount)
+        }.min()
+        return status
+    }
+
+    private func oldest(_ condition: String, _ mount: String) throws -> Timestamp? {
+        try Int64.fetchOne(
+            database.cachedStatement(sql: "SELECT min(fetched) FROM entry WHERE \(condition)"), arguments: [mount]
+        ).map(Timestamp.init(nanoseconds:))
+    }
+
+    private func sums(mount: String) throws -> CacheStatus {
         var status = CacheStatus()
         let sums = try Row.fetchOne(
             database, sql: "SELECT entries, bytes, negatives FROM usage WHERE mount = ?", arguments: [mount])
@@ -91,9 +110,6 @@ struct CacheRows {
         status.entries = Int.fromDatabaseValue(sums["entries"]) ?? 0
         status.bytes = Int.fromDatabaseValue(sums["bytes"]) ?? 0
         status.negatives = Int.fromDatabaseValue(sums["negatives"]) ?? 0
-        status.oldest = try Int64.fetchOne(
-            database, sql: "SELECT min(fetched) FROM entry WHERE mount = ?", arguments: [mount]
-        ).map(Timestamp.init(nanoseconds:))
         return status
     }
 
@@ -115,7 +131,7 @@ struct CacheRows {
     /// - Parameter newest: the value that the room is for.
     /// - Returns: how many went.
     func evict(mount: String, _ limits: CacheLimits, for newest: Int64) throws -> Int {
-        let status = try status(mount: mount)
+        let status = try sums(mount: mount)
         var (entries, bytes) = (status.entries, status.bytes)
         var evicted = 0
         for isNegative in [true, false] where entries > limits.entries || bytes > limits.bytes {

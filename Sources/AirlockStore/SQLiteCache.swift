@@ -139,7 +139,7 @@ package final class SQLiteCache: SecretCache {
             }
             guard !entry.expired else { continue }
             entry.expired = true
-            try rows.replace(id, sealer.seal(entry.encoded, to: key.binding), term: sealer.currentTerm)
+            try rows.markExpired(id, sealer.seal(entry.encoded, to: key.binding), term: sealer.currentTerm)
             marked += 1
         }
         return marked

@@ -15,6 +15,8 @@ package struct VaultUpstream: Upstream {
     /// The upstream's own name for the mount, which ends in `/`.
     package var mountPath: String { mount.path + "/" }
 
+    package var address: String { server.address.origin }
+
     package var state: CircuitBreaker.State { server.breaker.state }
 
     package func read(_ path: SecretPath, version: Int?, as credential: Credential) async throws -> Secret? {

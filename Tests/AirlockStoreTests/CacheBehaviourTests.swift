@@ -153,6 +153,8 @@ struct CacheBehaviourTests {
         expected.negatives = 1
         expected.bytes = try #require(sealed)
         expected.oldest = start
+        expected.oldestNegative = start
+        expected.oldestValue = temporary.temporary.now
         #expect(opened.cache.status(mount: TemporaryCache.mount) == expected)
         #expect(opened.cache.status(mount: "other/") == CacheStatus())
         await opened.cache.store(temporary.value("x"), for: try temporary.key("a"))
@@ -160,6 +162,30 @@ struct CacheBehaviourTests {
         #expect(opened.cache.status(mount: TemporaryCache.mount).oldest == temporary.temporary.now)
         await opened.cache.remove(.mount(TemporaryCache.mount))
         #expect(opened.cache.status(mount: TemporaryCache.mount) == CacheStatus())
+    }
+
+    @Test func `The oldest stale entry is the oldest past its own ttl, or marked expired`() async throws {
+        let opened = try temporary.open()
+        let rule = FreshnessRule()
+        func oldestStale() -> Timestamp? {
+            opened.cache.status(mount: TemporaryCache.mount).oldestStale(at: temporary.temporary.now, rule)
+        }
+        let start = temporary.temporary.now
+        await opened.cache.store(temporary.value("x"), for: try temporary.key("value"))
+        temporary.temporary.advance(seconds: 10)
+        await opened.cache.store(temporary.nothing, for: try temporary.key("negative"))
+        temporary.temporary.advance(seconds: 14)
+        #expect(oldestStale() == nil)
+        temporary.temporary.advance(seconds: 1)
+        #expect(oldestStale() == start.adding(seconds: 10), "the negative's ttl is over, the older value's is not")
+        await opened.cache.expire(.path(mount: TemporaryCache.mount, try SecretPath("value")))
+        #expect(oldestStale() == start)
+        await opened.cache.store(temporary.value("y"), for: try temporary.key("value"))
+        #expect(oldestStale() == start.adding(seconds: 10), "fetched anew, it is fresh")
+        temporary.temporary.advance(seconds: 60)
+        #expect(oldestStale() == start.adding(seconds: 10))
+        await opened.cache.remove(.mount(TemporaryCache.mount))
+        #expect(oldestStale() == nil)
     }
 
     @Test func `The sweep drops what is too old to be answered, and mounts that are gone`() async throws {

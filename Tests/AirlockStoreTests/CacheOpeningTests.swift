@@ -57,7 +57,7 @@ struct CacheOpeningTests {
     @Test func `A cache of another format is made anew`() async throws {
         try await leaveEntry()
         try temporary.outside { try $0.execute(sql: "PRAGMA user_version = 7") }
-        try await expectAnew("it has format 7, this airlock knows format 1")
+        try await expectAnew("it has format 7, this airlock knows format 2")
     }
 
     @Test(arguments: ["DROP TABLE entry", "DROP TABLE usage", "DROP TABLE seal_check", "PRAGMA user_version = 0"])

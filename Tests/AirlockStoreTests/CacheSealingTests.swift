@@ -148,7 +148,9 @@ struct CacheSealingTests {
     func `A row copied to another place is not answered there`(column: String, value: String) async throws {
         let opened = try temporary.open()
         try await fill(opened.cache)
-        let names = ["mount", "path", "version", "identity", "negative", "fetched", "used", "size", "term", "sealed"]
+        let names = [
+            "mount", "path", "version", "identity", "negative", "expired", "fetched", "used", "size", "term", "sealed",
+        ]
         let copied = names.map { $0 == column ? "'\(value)'" : $0 }.joined(separator: ", ")
         try temporary.outside { database in
             try database.execute(

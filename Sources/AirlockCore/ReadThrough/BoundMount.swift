@@ -28,6 +28,13 @@ package struct BoundMount: Sendable {
         self.authorization = authorization
         self.namespace = namespace
     }
+
+    /// In the order they are asked.
+    package var backends: [any Backend] { (readThrough.backend as? FallbackBackend)?.backends ?? [readThrough.backend] }
+
+    package var upstreams: [any Upstream] { backends.compactMap { $0 as? any Upstream } }
+
+    package var cacheStatus: CacheStatus { readThrough.cache.status(mount: mount.path) }
 }
 
 /// The mounts of the configuration, by path. They come from it at each start and are nowhere stored.
@@ -56,6 +63,11 @@ package final class BoundMounts: Sendable {
     package func mount(for path: String) -> BoundMount? {
         let path = path.utf8.last == UInt8(ascii: "/") ? path : path + "/"
         return named.first { path.utf8.starts(with: $0.key.utf8) }?.value
+    }
+
+    /// As `mount(for:)`, those opened by name included; none is made.
+    package func known(for path: String) -> BoundMount? {
+        mount(for: path) ?? path.split(separator: "/").first.flatMap { self[$0 + "/"] }
     }
 
     /// The mount named by a path's first segment, made now if it was not there.

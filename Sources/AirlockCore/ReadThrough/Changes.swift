@@ -8,7 +8,9 @@ extension ReadThrough {
     @discardableResult
     package func invalidate(_ scope: CacheScope) async -> Int {
         generations.bump(scope)
-        return await cache.expire(scope)
+        let marked = await cache.expire(scope)
+        if marked > 0 { metrics.add(.invalidations, mount, by: UInt64(marked)) }
+        return marked
     }
 
     /// - Returns: how many entries are gone.

@@ -1,7 +1,7 @@
 /// Several backends as one, in order. Only "absent" moves on to the next: a denial or an outage of one must not make the
 /// next one's answer look like the truth.
 package struct FallbackBackend: Backend {
-    private let backends: [any Backend]
+    package let backends: [any Backend]
 
     package init(_ backends: [any Backend]) { self.backends = backends }
 

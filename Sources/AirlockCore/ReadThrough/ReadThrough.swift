@@ -6,7 +6,7 @@ package struct ReadThrough: Sendable {
     package let backend: any Backend
     package let rule: FreshnessRule
     package let cache: any SecretCache
-    private let metrics: Metrics
+    let metrics: Metrics
     private let now: Now
     private let flights = SingleFlight<FlightKey, CacheEntry>()
     let generations = Generations()

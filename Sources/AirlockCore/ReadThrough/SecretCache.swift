@@ -57,8 +57,22 @@ package struct CacheStatus: Sendable, Equatable {
     package var negatives = 0
     /// When the entry that has waited longest was fetched.
     package var oldest: Timestamp?
+    /// The same of those not marked expired, values and negatives apart, and of those that are.
+    package var oldestValue: Timestamp?
+    package var oldestNegative: Timestamp?
+    package var oldestExpired: Timestamp?
 
     package init() {}
+
+    /// When the oldest entry that is no longer fresh was fetched. `nil` when all are fresh.
+    package func oldestStale(at now: Timestamp, _ rule: FreshnessRule) -> Timestamp? {
+        func isStale(_ fetched: Timestamp, ttl: Int64) -> Bool {
+            fetched > now || now.nanoseconds - fetched.nanoseconds >= ttl
+        }
+        let value = oldestValue.flatMap { isStale($0, ttl: rule.ttl) ? $0 : nil }
+        let negative = oldestNegative.flatMap { isStale($0, ttl: rule.negativeTTL) ? $0 : nil }
+        return [value, negative, oldestExpired].compactMap(\.self).min()
+    }
 }
 
 /// What one mount may take.

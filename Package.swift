@@ -43,7 +43,7 @@ let package = Package(
         .target(
             name: "AirlockHTTP",
             dependencies: [
-                "AirlockCore",
+                "AirlockCore", crypto,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -77,7 +77,7 @@ let package = Package(
         .testTarget(
             name: "AirlockHTTPTests",
             dependencies: [
-                "AirlockCore", "AirlockStore", "AirlockHTTP", log,
+                "AirlockCore", "AirlockStore", "AirlockHTTP", crypto, log,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),

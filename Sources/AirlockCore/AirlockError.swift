@@ -20,6 +20,8 @@ package struct AirlockError: Error, Sendable, Equatable {
         case tooLarge
         /// 415: a PATCH without `application/merge-patch+json`.
         case unsupportedMedia
+        /// 429: faster than is allowed; it can be sent again a second later.
+        case tooMany
         /// 500: Vault itself answers 500 for these few client mistakes.
         case vaultServerError
         /// 500: something is broken here; `hint` tells the operator what to do.

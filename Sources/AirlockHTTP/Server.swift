@@ -33,14 +33,13 @@ package struct Server: Sendable {
 
     package init(
         configuration: Configuration, storage: any Storage, registry: Registry, metrics: Metrics = Metrics(),
-        upstream: UpstreamClients? = nil, now: @escaping Now, logger: Logger
+        upstream: UpstreamClients? = nil, webhook: Webhook? = nil, now: @escaping Now, logger: Logger
     ) {
         self.configuration = configuration
         self.logger = logger
         services = Services(
             storage: storage, registry: registry, metrics: metrics, upstream: upstream,
-            namespaces: configuration.namespaces,
-            now: now)
+            namespaces: configuration.namespaces, webhook: webhook, now: now)
     }
 
     /// Serves until the surrounding service group shuts down gracefully; requests in flight are answered first.
@@ -66,19 +65,40 @@ struct Surfaces: HTTPResponder {
     let typed: TypedSurface
 
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
+        let begun = vault.services.now()
+        defer { observe(request, since: begun) }
         let response = try await answer(request, context: context)
         // The answer to a HEAD has no body, or the next answer on the connection would be read as one.
         return request.method == .head ? Response(status: response.status, headers: response.headers) : response
     }
 
-    private func answer(_ request: Request, context: ConnectionContext) async throws -> Response {
-        let path = request.head.path ?? "/"
-        do {
+    private enum Surface: String {
+        case vault, typed
+
+        init?(_ path: String) {
             if path == "/v1" || path.hasPrefix("/v1/") {
-                return try await vault.respond(to: request, source: context.source)
+                self = .vault
+            } else if path.hasPrefix(TypedSurface.root) {
+                self = .typed
+            } else {
+                return nil
             }
-            if path.hasPrefix(TypedSurface.root) { return try await typed.respond(to: request, context: context) }
-            return VaultResponse.rendered(AirlockError.absent)
+        }
+    }
+
+    private func observe(_ request: Request, since begun: Timestamp) {
+        guard let surface = Surface(request.head.path ?? "/") else { return }
+        let nanoseconds = vault.services.now().nanoseconds - begun.nanoseconds
+        vault.services.metrics.observe(.requests, surface.rawValue, seconds: Double(max(0, nanoseconds)) / 1e9)
+    }
+
+    private func answer(_ request: Request, context: ConnectionContext) async throws -> Response {
+        do {
+            switch Surface(request.head.path ?? "/") {
+            case .vault: return try await vault.respond(to: request, source: context.source)
+            case .typed: return try await typed.respond(to: request, context: context)
+            case nil: return VaultResponse.rendered(AirlockError.absent)
+            }
         } catch let early as VaultResponse.Early {
             return VaultResponse.rendered(early)
         } catch {

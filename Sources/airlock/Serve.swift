@@ -68,7 +68,7 @@ struct Serve: AsyncParsableCommand {
         let stored = try Registry(storage: storage)
         try await FirstStart(storage: storage, registry: stored, directory: directory, now: now)
             .prepare(settings, logger: logger)
-        let metrics = Metrics()
+        let metrics = Metrics(mounts: Set(settings.mounts.compactMap(\.path)))
         let cache = try SQLiteCache(
             directory: directory, storage: storage, limits: settings.cacheLimits, metrics: metrics, logger: logger,
             now: now)
@@ -87,7 +87,7 @@ struct Serve: AsyncParsableCommand {
         configuration.namespaces = settings.namespaces
         let server = Server(
             configuration: configuration, storage: storage, registry: registry, metrics: metrics, upstream: clients,
-            now: now, logger: logger)
+            webhook: settings.webhookSecret.map { Webhook(secret: $0, now: now) }, now: now, logger: logger)
         let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
         var group = ServiceGroupConfiguration(
             services: [

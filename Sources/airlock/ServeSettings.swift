@@ -14,6 +14,7 @@ struct ServeSettings {
     var insecureHTTP = false
     var logLevel = Logger.Level.info
     var rootToken: SecretText?
+    var webhookSecret: SecretText?
     /// Every mount that the settings name.
     var mounts: [MountSettings] = []
     /// `VAULT_TOKEN`, which a vault without a token in its kwargs is asked with, as by VaultBackend.
@@ -45,6 +46,7 @@ struct ServeSettings {
                 case "insecure_http": insecureHTTP = try value.flag()
                 case "log_level": logLevel = try ServeSettings.level(try value.text())
                 case "root_token_file": rootTokenFile = try value.text()
+                case "webhook_secret_file": webhookSecret = try ServeSettings.webhookSecret(file: try value.text())
                 case "mounts": mountMembers = try value.object()
                 default:
                     guard try cache.set(member.name, value) else {
@@ -155,6 +157,17 @@ struct ServeSettings {
             throw AirlockError.badRequest("the root token must be printable ASCII without blanks")
         }
         return SecretText(token)
+    }
+
+    private static func webhookSecret(file: String) throws -> SecretText {
+        guard let data = FileManager.default.contents(atPath: file) else {
+            throw AirlockError.badRequest("webhook_secret_file: \(file) cannot be read")
+        }
+        let secret = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        guard secret.utf8.count >= 32 else {
+            throw AirlockError.badRequest("webhook_secret_file: the key must have at least 32 characters")
+        }
+        return SecretText(secret)
     }
 
     /// Plain HTTP leaves the machine only when it is said aloud.

@@ -11,8 +11,11 @@ import Synchronization
 @testable import AirlockHTTP
 
 /// Both surfaces on a store of their own, as after a first start: the default policy, `secret/`, and the root token `root`.
-/// The clock stands still until it is moved.
+/// The clock stands at
+/// 2027-01-15T08:00:00Z until it is moved.
 final class TestServer: Sendable {
+    static let webhookSecret = "the-webhook-secret-of-the-tests!"
+
     private let surfaces: Surfaces
     private let directory: DataDirectory
     private let clock: TestClock
@@ -29,7 +32,8 @@ final class TestServer: Sendable {
         try await registry.enable(Mount(path: "secret/", engine: .kv, description: "", options: ["version": "2"]))
         try await RootToken.set(SecretPayload(Array("root".utf8)), in: storage, now: { clock.now })
         let services = Services(
-            storage: storage, registry: registry, metrics: Metrics(), upstream: nil, namespaces: [], now: { clock.now })
+            storage: storage, registry: registry, metrics: Metrics(), upstream: nil, namespaces: [],
+            webhook: Webhook(secret: SecretText(TestServer.webhookSecret), now: { clock.now }), now: { clock.now })
         surfaces = Surfaces(
             vault: VaultSurface(services: services, bodyLimit: 4096),
             typed: TypedSurface(services: services, settings: TypedSettings(), bodyLimit: 4096))

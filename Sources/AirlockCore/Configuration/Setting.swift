@@ -59,6 +59,11 @@ package struct Setting: Sendable {
             key: "rights_recheck", flag: nil, variable: nil, fallback: "5m",
             help: "With authorize upstream: how long a revocation in the vault may take to count here."),
         Setting(
+            key: "webhook_secret_file", flag: nil, variable: nil, fallback: "none",
+            help:
+                "File with the key of signed invalidations, at least 32 characters; without it they need a token. See docs/caching.md."
+        ),
+        Setting(
             key: "max_request_size", flag: nil, variable: nil, fallback: "33554432",
             help: "Bytes of a request body at most, 1024 to 1073741824; more is answered 413."),
         Setting(

@@ -216,6 +216,7 @@ struct TypedError: Error {
             case .notAllowed: .methodNotAllowed
             case .conflict: .conflict
             case .tooLarge: .contentTooLarge
+            case .tooMany: .tooManyRequests
             case .unsupportedMedia: .unsupportedMediaType
             case .vaultServerError, .broken: .internalServerError
             case .unavailable: .serviceUnavailable

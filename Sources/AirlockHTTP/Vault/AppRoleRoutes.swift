@@ -33,7 +33,9 @@ enum AppRoleRoutes {
             throw AirlockError(.vaultServerError, "missing role_id")
         }
         let secretID = try call.fields.string("secret_id")
-        return try await roles(call).login(roleID: roleID, secretID: secretID, source: call.request.source).response
+        return try await call.countingLogin(at: call.mount?.path ?? "") {
+            try await roles(call).login(roleID: roleID, secretID: secretID, source: call.request.source).response
+        }
     }
 
     // MARK: Roles

@@ -10,18 +10,23 @@ struct Services: Sendable {
     let upstream: UpstreamClients?
     /// Namespaces that the settings name; clients of those mounts name them too.
     let namespaces: Set<String>
+    /// `nil`: no signature counts.
+    let webhook: Webhook?
     let now: Now
+    let started: Timestamp
 
     init(
         storage: any Storage, registry: Registry, metrics: Metrics, upstream: UpstreamClients?,
-        namespaces: Set<String>, now: @escaping Now
+        namespaces: Set<String>, webhook: Webhook?, now: @escaping Now
     ) {
         self.storage = storage
         self.registry = registry
         self.metrics = metrics
         self.upstream = upstream
         self.namespaces = namespaces
+        self.webhook = webhook
         self.now = now
+        started = now()
         tokens = Tokens(storage: storage, now: now)
     }
 }
@@ -85,6 +90,8 @@ struct Route: Sendable {
         case sudo
         /// A good token; the handler itself decides what it may see.
         case token
+        /// As `policy`; or, without any token, a webhook's signature over the body.
+        case signed
     }
 
     let access: Guard

@@ -11,7 +11,7 @@ enum SystemRoutes {
             Route("init", access: .open, [.read: { _ in bare(["initialized": true]) }]),
             Route("key-status", [.read: keyStatus]),
             Route("rotate", access: .sudo, [.write: rotate]),
-        ] + MountRoutes.table + PolicyRoutes.table + CapabilityRoutes.table
+        ] + MountRoutes.table + PolicyRoutes.table + CapabilityRoutes.table + MetricsRoutes.table + CacheRoutes.table
 
     /// The protocol version whose behaviour this surface has; clients switch features on by it.
     static let protocolVersion = "2.7.2"

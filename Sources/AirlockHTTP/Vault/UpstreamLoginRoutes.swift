@@ -13,10 +13,30 @@ enum UpstreamLoginRoutes {
         let request = ForwardedRequest(
             method: call.request.method, path: call.request.path, query: call.request.rawQuery,
             contentType: call.request.contentType, body: SecretPayload(call.request.rawBody))
-        switch try await upstream.logins.login(request, body: call.request.fields, source: call.request.source) {
-        case .issued(let token): return token.response
-        case .refused(let answer):
-            return VaultResponse(status: .init(code: answer.status), body: .verbatim(answer.body))
+        // The mount is the client's word, and is not counted by.
+        return try await call.countingLogin(at: "upstream") {
+            switch try await upstream.logins.login(request, body: call.request.fields, source: call.request.source) {
+            case .issued(let token): return token.response
+            case .refused(let answer):
+                return VaultResponse(status: .init(code: answer.status), body: .verbatim(answer.body))
+            }
+        }
+    }
+}
+
+extension Call {
+    /// - Parameter login: an answer that is no success is a refusal.
+    func countingLogin(
+        at mount: String, _ login: () async throws -> VaultResponse
+    ) async throws -> VaultResponse {
+        do {
+            let response = try await login()
+            services.metrics.add(.logins, mount, response.status.kind == .successful ? "ok" : "refused")
+            return response
+        } catch let error as AirlockError {
+            let isUnavailable = error.code == .unavailable || error.code == .broken
+            services.metrics.add(.logins, mount, isUnavailable ? "unavailable" : "refused")
+            throw error
         }
     }
 }

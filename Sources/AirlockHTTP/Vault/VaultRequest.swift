@@ -24,6 +24,8 @@ struct VaultRequest: Sendable {
     let source: String?
     let contentType: String?
     let cacheControl: String?
+    /// A webhook's, sent without a token.
+    let signature: String?
     /// The body as it came; empty when there is none or it has not been read yet.
     private(set) var rawBody: [UInt8] = []
     /// The same, but empty when it is not to be read as JSON.
@@ -53,6 +55,7 @@ struct VaultRequest: Sendable {
         contentType = request.headers[.contentType]
         cacheControl = request.headers[.cacheControl]
         token = VaultRequest.token(request.headers)
+        signature = token == nil ? request.headers[VaultRequest.airlockSignature] : nil
         self.source = source
         let named = request.headers[VaultRequest.vaultNamespace]?.trimmingBlanks ?? ""
         let namespace = named.split(separator: "/").joined(separator: "/")
@@ -65,9 +68,11 @@ struct VaultRequest: Sendable {
     private static let pathLimit = 4 * SecretPath.lengthLimit
 
     /// Reads and parses the body of a write.
-    mutating func readBody(_ request: Request, limit: Int) async throws {
+    /// - Parameter check: asked about the body as it came, before anything is read from it.
+    mutating func readBody(_ request: Request, limit: Int, check: ([UInt8]) throws -> Void = { _ in }) async throws {
         guard operation == .write || operation == .patch else { return }
         let collected = try await VaultRequest.collect(request, limit: limit)
+        try check(collected)
         // A form is not read as JSON, but what opens like an object is one, whatever its type says.
         let isForm = request.headers[.contentType]?.hasPrefix("application/x-www-form-urlencoded") ?? false
         rawBody = collected
@@ -165,6 +170,7 @@ struct VaultRequest: Sendable {
     // MARK: Headers
 
     private static let vaultToken = HTTPField.Name("X-Vault-Token")!
+    private static let airlockSignature = HTTPField.Name("X-Airlock-Signature")!
     private static let vaultNamespace = HTTPField.Name("X-Vault-Namespace")!
     private static let vaultWrapTTL = HTTPField.Name("X-Vault-Wrap-TTL")!
 

@@ -13,6 +13,8 @@ struct VaultResponse: Sendable {
         case bare(JSON)
         /// The body of a backend's own answer.
         case verbatim(SecretPayload)
+        /// Text that is no JSON, and its media type.
+        case text(String, String)
     }
 
     struct Envelope: Sendable {
@@ -90,13 +92,14 @@ struct VaultResponse: Sendable {
     func rendered() -> Response {
         var bytes: [UInt8] = []
         switch body {
-        case .none, .verbatim: break
-        case .bare(let json): json.write(to: &bytes)
-        case .envelope(let envelope): envelope.json.write(to: &bytes)
+        case .none: break
+        case .verbatim(let payload): bytes = payload.bytes
+        case .text(let text, _): bytes = Array(text.utf8)
+        case .bare(let content): bytes = content.bytes + [0x0A]
+        case .envelope(let envelope): bytes = envelope.json.bytes + [0x0A]
         }
-        if !bytes.isEmpty { bytes.append(0x0A) }
-        if case .verbatim(let payload) = body { bytes = payload.bytes }
-        let fields = HTTPFields(VaultResponse.commonHeaders + headers)
+        var fields = HTTPFields(VaultResponse.commonHeaders + headers)
+        if case .text(_, let type) = body { fields[.contentType] = type }
         guard !bytes.isEmpty else { return Response(status: status, headers: fields) }
         return Response(status: status, headers: fields, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
@@ -107,7 +110,7 @@ struct VaultResponse: Sendable {
     static func rendered(_ error: AirlockError) -> Response {
         let errors = JSON.strings(error.message.map { [$0] } ?? [])
         var response = VaultResponse(status: error.vaultStatus, body: .bare(["errors": errors])).rendered()
-        if error.code == .unavailable { response.headers[.retryAfter] = retryAfter }
+        if error.code == .unavailable || error.code == .tooMany { response.headers[.retryAfter] = retryAfter }
         return response
     }
 
@@ -144,6 +147,7 @@ extension AirlockError {
         case .notFound: .notFound
         case .notAllowed: .methodNotAllowed
         case .tooLarge: .contentTooLarge
+        case .tooMany: .tooManyRequests
         case .unsupportedMedia: .unsupportedMediaType
         case .vaultServerError, .broken: .internalServerError
         case .unavailable: .serviceUnavailable

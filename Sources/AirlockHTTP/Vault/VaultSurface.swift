@@ -22,8 +22,17 @@ struct VaultSurface: Sendable {
         try checkNamespace(parsed.namespace, target)
         let route = target.flatMap { $0.engine.route(for: $0.path) }
         let isOpen = route?.route.access == .open
-        let principal = try await principal(parsed, isOptional: isOpen)
-        try await parsed.readBody(request, limit: isOpen ? min(bodyLimit, VaultSurface.openBodyLimit) : bodyLimit)
+        let isSigned =
+            route?.route.access == .signed && parsed.operation == .write && parsed.signature != nil
+            && services.webhook != nil
+        let principal = try await principal(parsed, isOptional: isOpen || isSigned)
+        let limit = isOpen || isSigned ? min(bodyLimit, VaultSurface.openBodyLimit) : bodyLimit
+        let signature = parsed.signature
+        try await parsed.readBody(request, limit: limit) { body in
+            guard isSigned else { return }
+            guard let signature, let webhook = services.webhook else { throw AirlockError.invalidToken }
+            try webhook.verify(signature, body: body)
+        }
         var call = Call(request: parsed, services: services, principal: principal, mount: target?.mount)
         call.captures = route?.captures ?? [:]
         return try await answer(call, target, route?.route).rendered()
@@ -96,6 +105,8 @@ struct VaultSurface: Sendable {
 
     private func authorize(_ call: Call, _ route: Route) async throws {
         guard route.access != .token else { return }
+        // Its signature is good, or the request would not have come so far.
+        if route.access == .signed, call.principal == nil, call.request.signature != nil { return }
         if call.bound?.authorization == .upstream {
             // The upstream decides, and it knows only the tokens that it gave.
             guard try call.requirePrincipal().token.upstream != nil else { throw AirlockError.permissionDenied }

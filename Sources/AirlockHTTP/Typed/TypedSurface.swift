@@ -51,6 +51,8 @@ struct TypedSurface: Sendable {
             [
                 .get: VariableRoutes.read, .patch: VariableRoutes.update, .delete: VariableRoutes.delete,
             ]),
+        Line("explain/connections/{id}", [.get: ExplainRoutes.connection]),
+        Line("explain/variables/{id}", [.get: ExplainRoutes.variable]),
     ]
 
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
@@ -130,15 +132,20 @@ struct TypedCall: Sendable {
     }
 
     /// - Parameter paths: the configured folders of that kind; `nil` when it is switched off.
-    func secrets(in paths: [String]?, kind: String) throws -> MountedSecrets {
-        guard let folder = paths?.first else {
+    func folders(_ paths: [String]?, kind: String) throws -> (folders: [String], mountPoint: String) {
+        guard let paths, !paths.isEmpty else {
             throw TypedError(.notFound, "\(kind)s are switched off: \(kind)s_path is null in the backend kwargs")
         }
         guard let name = query.mountPoint ?? surface.settings.mountPoint else {
             throw TypedError(.unprocessableContent, "name the mount with ?mount_point=: none is configured")
         }
+        return (paths, name)
+    }
+
+    func secrets(in paths: [String]?, kind: String) throws -> MountedSecrets {
+        let (folders, mountPoint) = try folders(paths, kind: kind)
         return try MountedSecrets(
-            services: surface.services, principal: try requirePrincipal(), mountPoint: name, folders: paths ?? [folder],
+            services: surface.services, principal: try requirePrincipal(), mountPoint: mountPoint, folders: folders,
             kind: kind)
     }
 }
@@ -152,8 +159,10 @@ struct TypedQuery: Sendable {
     var limit = 50
     var offset = 0
     var updateMask: [String] = []
+    /// Of the token whose lookup is explained.
+    var accessor: String?
 
-    private static let known = ["mount_point", "format", "limit", "offset", "update_mask"]
+    private static let known = ["mount_point", "format", "limit", "offset", "update_mask", "accessor"]
 
     init(_ fields: [(name: String, value: String)]) throws {
         for (name, value) in fields {
@@ -171,6 +180,9 @@ struct TypedQuery: Sendable {
             case "offset":
                 guard let number = Int(value), number >= 0 else { throw refused("must be 0 or more") }
                 offset = number
+            case "accessor":
+                guard !value.isEmpty else { throw refused("must not be empty") }
+                accessor = value
             case "update_mask": updateMask.append(value)
             default:
                 let suggestion = nearestName(to: name, among: TypedQuery.known).map { "; did you mean \($0)?" } ?? ""

@@ -6,7 +6,9 @@ struct Airlock: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "airlock",
         abstract: "Gives Airflow its connections and variables, over the API of HashiCorp Vault.",
-        subcommands: [Serve.self, URICommand.self, SettingsCommand.self])
+        subcommands: [
+            Serve.self, ExplainCommand.self, CacheCommand.self, URICommand.self, SettingsCommand.self,
+        ])
 }
 
 /// Exit codes: 0 done, 1 failed, 2 wrong usage (ArgumentParser's own would be 64), as with `conn-import`.

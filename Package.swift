@@ -67,7 +67,8 @@ let package = Package(
             dependencies: ["AirlockCore", "AirlockUpstream", arguments],
             swiftSettings: strict),
         .testTarget(
-            name: "AirlockCoreTests", dependencies: ["AirlockCore", log], exclude: ["Fixtures"], swiftSettings: strict),
+            name: "AirlockCoreTests", dependencies: ["AirlockCore", "AirlockStore", log], exclude: ["Fixtures"],
+            swiftSettings: strict),
         .testTarget(
             name: "AirlockUpstreamTests", dependencies: ["AirlockCore", "AirlockUpstream", log], swiftSettings: strict),
         .testTarget(

@@ -1,5 +1,5 @@
 /// A path below a mount, valid by construction: no empty part, no `.` or `..`, no control character, at most
-/// `SecretPath.lengthLimit` bytes. Case-sensitive, already percent-decoded.
+/// `SecretPath.lengthLimit` bytes. Case-sensitive, already percent-decoded, equal only to the same bytes.
 package struct SecretPath: Sendable, Hashable, Comparable {
     package static let lengthLimit = 4096
 
@@ -7,7 +7,7 @@ package struct SecretPath: Sendable, Hashable, Comparable {
 
     /// - Throws: `AirlockError` with Vault's own message for a path that ends in `/` and for relative paths.
     package init(_ text: String) throws {
-        guard !text.isEmpty, !text.hasSuffix("/") else {
+        guard !text.isEmpty, text.utf8.last != UInt8(ascii: "/") else {
             throw AirlockError.badRequest("cannot write to a path ending in '/'")
         }
         try SecretPath.check(text)
@@ -18,8 +18,14 @@ package struct SecretPath: Sendable, Hashable, Comparable {
     package static func folder(_ text: String) throws -> String {
         if text.isEmpty { return "" }
         try check(text)
-        return text.hasSuffix("/") ? text : text + "/"
+        return text.utf8.last == UInt8(ascii: "/") ? text : text + "/"
     }
+
+    package static func == (left: SecretPath, right: SecretPath) -> Bool {
+        left.text.utf8.elementsEqual(right.text.utf8)
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(ExactText(text)) }
 
     package static func < (left: SecretPath, right: SecretPath) -> Bool {
         left.text.utf8.lexicographicallyPrecedes(right.text.utf8)

@@ -209,7 +209,7 @@ private struct RecordReader: StorageTransaction {
                 ORDER BY name LIMIT 1
                 """)
         // "0" is the byte after "/": the end of everything in a folder.
-        let end = folder.isEmpty ? "\u{10FFFF}" : String(folder.dropLast()) + "0"
+        let end = folder.isEmpty ? "\u{10FFFF}" : String(Substring(folder.utf8.dropLast())) + "0"
         var children: [String] = []
         var from = folder
         while let name = try String.fetchOne(statement, arguments: [kind.rawValue, scope, from, end]) {

@@ -5,7 +5,7 @@ import Testing
 struct SecretPathTests {
     @Test(arguments: [
         "a", "connections/pg", "a/b c", "a/...", "a/..b", "a/b.", "é", "cafe\u{301}", "a/\u{301}b", "%2e%2e", "a\\b",
-        "+", "*", "a?b#c", "\u{202E}",
+        "+", "*", "a?b#c", "\u{202E}", "a\u{600}", "a\u{600}/b",
     ])
     func `A path that is a path is kept as it is`(text: String) throws {
         #expect(try Array(SecretPath(text).text.utf8) == Array(text.utf8))
@@ -13,7 +13,7 @@ struct SecretPathTests {
         #expect(try Array(SecretPath.folder(text + "/").utf8) == Array((text + "/").utf8))
     }
 
-    @Test(arguments: ["", "/", "a/", "a/b/", "a/\u{301}/"])
+    @Test(arguments: ["", "/", "a/", "a/b/", "a/\u{301}/", "a\u{600}/"])
     func `A path ending in a slash cannot be written to`(text: String) {
         #expect(throws: AirlockError.badRequest("cannot write to a path ending in '/'")) { try SecretPath(text) }
     }
@@ -45,6 +45,15 @@ struct SecretPathTests {
 
     @Test func `The root of a mount is an empty folder`() throws {
         #expect(try SecretPath.folder("") == "")
+    }
+
+    /// To Swift these texts are equal; to a vault they are two paths, and to a policy two rights.
+    @Test func `Canonically equivalent paths are two paths`() throws {
+        let (composed, combined) = (try SecretPath("caf\u{E9}"), try SecretPath("cafe\u{301}"))
+        #expect(composed.text == combined.text)
+        #expect(composed != combined)
+        #expect(composed == (try SecretPath("caf\u{E9}")))
+        #expect(Set([composed, combined, composed]).count == 2)
     }
 
     @Test func `Paths sort by their bytes`() throws {

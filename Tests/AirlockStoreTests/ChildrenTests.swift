@@ -39,15 +39,16 @@ struct ChildrenTests {
         #expect(found[0].count == names.count)
     }
 
-    /// To Swift `/` and a combining mark are one character, and no slash.
+    /// To Swift `/` and a combining mark are one character, and no slash; so are a sign that comes before (U+0600) and `/`.
     @Test func `A combining mark after a slash hides no folder`() async throws {
-        let names = ["a/\u{301}x", "a/b", "a\u{301}/c", "\u{301}", "a/\u{301}x/y", "\u{338}/q"]
-        let found = try await children(of: names, in: ["", "a/", "a\u{301}/", "a/\u{301}x/", "\u{338}/"])
-        expect(found[0], ["a/", "a\u{301}/", "\u{301}", "\u{338}/"])
+        let names = ["a/\u{301}x", "a/b", "a\u{301}/c", "\u{301}", "a/\u{301}x/y", "\u{338}/q", "\u{600}/p"]
+        let found = try await children(of: names, in: ["", "a/", "a\u{301}/", "a/\u{301}x/", "\u{338}/", "\u{600}/"])
+        expect(found[0], ["a/", "a\u{301}/", "\u{301}", "\u{338}/", "\u{600}/"])
         expect(found[1], ["b", "\u{301}x", "\u{301}x/"])
         expect(found[2], ["c"])
         expect(found[3], ["y"])
         expect(found[4], ["q"])
+        expect(found[5], ["p"])
     }
 
     @Test func `Canonically equivalent names are two names`() async throws {

@@ -57,16 +57,27 @@ package struct CacheDirectives: Sendable, Equatable {
     /// Directives that are not for a cache like this one are skipped, as the RFC has it.
     package init(parsing header: String) {
         for part in header.split(separator: ",") {
-            let pair = part.split(separator: "=", maxSplits: 1).map { $0.filter { $0 != " " && $0 != "\t" } }
-            let seconds = pair.count == 2 ? Int(pair[1].filter { $0 != "\"" }).map { max(0, $0) } : nil
+            let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map {
+                $0.filter { $0 != " " && $0 != "\t" }
+            }
+            let seconds = pair.count == 2 ? CacheDirectives.seconds(pair[1]) : nil
             switch pair.first?.lowercased() {
             case "no-cache": noCache = true
             case "max-age": maxAge = seconds ?? 0
-            case "max-stale": maxStale = seconds ?? .max
+            case "max-stale" where seconds != nil || pair.count == 1: maxStale = seconds ?? .max
             case "only-if-cached": onlyIfCached = true
             default: break
             }
         }
+    }
+
+    /// Digits, also quoted; more than can be counted is as much as can be counted (section 1.2.2).
+    private static func seconds(_ text: String) -> Int? {
+        let digits = text.filter { $0 != "\"" }
+        guard !digits.isEmpty, digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else {
+            return nil
+        }
+        return Int(digits) ?? .max
     }
 
     /// Whether an entry may be answered without asking the backend.

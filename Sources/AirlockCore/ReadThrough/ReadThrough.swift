@@ -43,7 +43,12 @@ package struct ReadThrough: Sendable {
             throw AirlockError(.notCached, "not cached, and only-if-cached was sent")
         }
         do {
-            let entry = try await fetch(key, as: reader.credential, alone: directives.noCache)
+            let begun = now()
+            var entry = try await fetch(key, as: reader.credential, alone: directives.noCache)
+            // What another reader asked may have been on its way for longer than this one accepts.
+            if let limit = directives.maxAge, entry.fetched < begun, seconds(since: entry.fetched) > limit {
+                entry = try await fetch(key, as: reader.credential, alone: true)
+            }
             let outcome = directives.noCache ? Served.Outcome.bypass : .miss
             return counted(Served(secret: entry.secret, outcome: outcome, age: seconds(since: entry.fetched)))
         } catch let error as UpstreamError {
@@ -86,15 +91,15 @@ package struct ReadThrough: Sendable {
     private func ask(_ key: CacheKey, _ credential: Credential, _ generation: UInt64) async throws -> CacheEntry {
         let begun = now()
         let secret = try await backend.read(key.path, version: key.version, as: credential)
+        let entry = CacheEntry(secret: secret, fetched: begun)
+        await cache.store(entry, for: key) { [generations, now] known in
+            guard generation == generations.current(key.path) else { return false }
+            return known.map { !entry.isOutdated(by: $0, at: now()) } ?? true
+        }
+        // Looked up only now: a newer one may have come in while this one was on its way.
         if let secret, let newer = cache.entry(key)?.secret, secret.isOlder(than: newer) {
             throw UpstreamError(
                 .outdated, "the upstream answered an older version than before, as a lagging replica does")
-        }
-        let entry = CacheEntry(secret: secret, fetched: begun)
-        await cache.store(entry, for: key) { [generations] known in
-            guard generation == generations.current(key.path) else { return false }
-            guard let secret, let newer = known?.secret else { return true }
-            return !secret.isOlder(than: newer)
         }
         return entry
     }
@@ -103,6 +108,8 @@ package struct ReadThrough: Sendable {
         guard case .fresh(let age) = entry.freshness(at: now(), rule), entry.secret != nil else { return }
         let seed = UInt64(bitPattern: Int64(key.hashValue) ^ entry.fetched.nanoseconds)
         guard age >= Freshness.refreshAge(ttl: rule.ttl, seed: seed) else { return }
+        let flight = FlightKey(entry: key, generation: generations.current(key.path), credential: credential)
+        guard !flights.isUnderWay(flight) else { return }
         // A failure is met again, and dealt with, by the first read after the ttl.
         Task { _ = try? await fetch(key, as: credential) }
     }

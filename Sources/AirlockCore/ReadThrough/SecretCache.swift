@@ -33,6 +33,16 @@ package struct CacheEntry: Sendable, Equatable {
     package func freshness(at now: Timestamp, _ rule: FreshnessRule) -> Freshness {
         Freshness(fetched: fetched, isNegative: secret == nil, expired: expired, now: now, rule: rule)
     }
+
+    /// Whether `known` says more about the present: a later version, or else the answer to a later question. One from the
+    /// future, kept before the clock was set back, does not.
+    func isOutdated(by known: CacheEntry, at now: Timestamp) -> Bool {
+        if let secret, let other = known.secret {
+            if secret.isOlder(than: other) { return true }
+            if other.isOlder(than: secret) { return false }
+        }
+        return fetched < known.fetched && known.fetched <= now
+    }
 }
 
 /// Which entries a purge or an invalidation is about; every version of a path goes together.

@@ -201,8 +201,10 @@ struct ServeSettings {
 
     var staleAges: StaleAges {
         StaleAges(
-            named: Dictionary(mounts.compactMap { mount in mount.path.map { ($0, mount.cache.rule.maxStale) } }) { $1 },
-            opened: mounts.first { $0.path == nil }?.cache.rule.maxStale)
+            named: Dictionary(mounts.compactMap { mount in mount.path.map { ($0, mount.cache.rule.usefulAge) } }) {
+                $1
+            },
+            opened: mounts.first { $0.path == nil }?.cache.rule.usefulAge)
     }
 
     var typed: TypedSettings {

@@ -56,6 +56,21 @@ struct FreshnessTests {
         #expect(entry.freshness(at: moment, rule) == .fresh(age: 0))
     }
 
+    /// What is older may be swept away.
+    @Test(arguments: [(60, 3_600, 15), (60, 0, 15), (5, 0, 15), (5, 5, 5)])
+    func `An entry is of use until the last of its times is over`(ttl: Int64, maxStale: Int64, negativeTTL: Int64) {
+        var rule = FreshnessRule()
+        (rule.ttl, rule.maxStale, rule.negativeTTL) = (ttl, maxStale, negativeTTL)
+        func isUseful(at age: Int64) -> Bool {
+            [Secret(data: nil), nil].contains { secret in
+                let entry = CacheEntry(secret: secret, fetched: Timestamp(nanoseconds: 0))
+                return entry.freshness(at: Timestamp(nanoseconds: age), rule) != .absent
+            }
+        }
+        #expect(isUseful(at: rule.usefulAge - 1))
+        #expect(!isUseful(at: rule.usefulAge))
+    }
+
     @Test func `A refresh is due between 64 and 96 percent of the ttl, evenly spread, and the same for the same entry`()
     {
         var generator = SystemRandomNumberGenerator()

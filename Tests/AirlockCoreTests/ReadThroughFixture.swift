@@ -188,17 +188,18 @@ final class HookedCache: SecretCache {
     func status(mount: String) -> CacheStatus { cache.status(mount: mount) }
 }
 
-/// Gives way to the tasks that make `condition` true, for ten seconds at most.
+/// Polls for what other tasks make true. Its deadline is for a test that fails, not for a machine that is slow.
 func until(
     _ what: String, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async -> Bool
 ) async {
     let clock = ContinuousClock()
-    let deadline = clock.now + .seconds(10)
+    let deadline = clock.now + .seconds(60)
     while await !condition() {
         guard clock.now < deadline else {
             Issue.record("still waiting for \(what)", sourceLocation: sourceLocation)
             return
         }
-        await Task.yield()
+        // Without this the pollers of all tests keep the tasks they wait for from running.
+        try? await Task.sleep(for: .milliseconds(1))
     }
 }

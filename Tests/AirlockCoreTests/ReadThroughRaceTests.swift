@@ -112,7 +112,8 @@ struct ReadThroughRaceTests {
     // MARK: Changes
 
     @Test(arguments: ["write", "purge path", "invalidate path", "invalidate folder", "invalidate mount"])
-    func `What was asked before a change is not kept, nor given to those who ask after it`(change: String) async throws {
+    func `What was asked before a change is not kept, nor given to those who ask after it`(change: String) async throws
+    {
         let path = try SecretPath("f/a")
         fixture.backend.answer(fixture.secret("old"))
         fixture.backend.hold()

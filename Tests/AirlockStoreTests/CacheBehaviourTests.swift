@@ -200,4 +200,16 @@ struct CacheBehaviourTests {
         #expect(opened.cache.entry(try temporary.key("young")) == temporary.value("y"))
         #expect(opened.cache.status(mount: "gone/") == CacheStatus())
     }
+
+    @Test func `Mounts without an age of their own are swept by the common one, where there is one`() async throws {
+        let opened = try temporary.open()
+        await opened.cache.store(temporary.value("x"), for: try temporary.key("old", mount: "opened/"))
+        temporary.temporary.advance(seconds: 60)
+        await opened.cache.store(temporary.value("y"), for: try temporary.key("young", mount: "opened/"))
+        let minute = Timestamp.nanoseconds(in: 60)
+        #expect(await opened.cache.sweep(keeping: [:], others: minute + 1) == 0)
+        #expect(await opened.cache.sweep(keeping: [:], others: minute) == 1)
+        #expect(opened.cache.entry(try temporary.key("young", mount: "opened/")) != nil)
+        #expect(await opened.cache.sweep(keeping: [:]) == 1)
+    }
 }

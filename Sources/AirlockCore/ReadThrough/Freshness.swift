@@ -8,6 +8,9 @@ package struct FreshnessRule: Sendable, Equatable {
     package var negativeTTL = Timestamp.nanoseconds(in: 15)
 
     package init() {}
+
+    /// From this age on an entry is of no use to anybody. `ttl` counts where stale answers are not wanted at all.
+    package var usefulAge: Int64 { max(ttl, negativeTTL, maxStale) }
 }
 
 /// The only three things a cache can answer about an entry. Pure: a function of times.

@@ -171,22 +171,22 @@ def test_what_is_in_use_is_refreshed_before_its_ttl_is_over(front):
 
 def test_under_rotation_no_reader_sees_an_older_version_after_a_newer_or_after_a_write_was_answered(front, long):
     front = front(ttl="1s")
-    token = front.token(READER)
+    token = front.token(READER + '\npath "sys/airlock/cache-control" { capabilities = ["update"] }')
     front.write("connections/pg", {"value": "0"})
     answered, ending, seen, failures = [0], threading.Event(), [], []
 
-    def read():
+    def read(headers):
         client, newest = Connection(front.airlock, token=token), 0
         while not ending.is_set():
             least = max(newest, answered[0])
-            got = int(value(front.read("connections/pg", client)))
+            got = int(value(front.read("connections/pg", client, headers=headers)))
             if got < least:
                 failures.append(f"{got} after {least}")
                 return
             newest = got
             seen.append(got)
 
-    readers = [threading.Thread(target=read) for _ in range(8)]
+    readers = [threading.Thread(target=read, args=[NO_CACHE if n < 2 else {}]) for n in range(8)]
     for reader in readers:
         reader.start()
     deadline, version = time.monotonic() + (60 if long else 6), itertools.count(1)
@@ -225,12 +225,38 @@ def test_the_answer_of_a_fetch_begun_before_a_change_is_never_kept_after_it(fron
                 "/v1/sys/airlock/cache/purge" if change == "a purge" else "/v1/sys/airlock/invalidate", path))
         meanwhile = front.read("connections/pg")
         front.proxy.released.set()
-        slow_answer = reader.result(20)
-    for answer in [meanwhile, slow_answer, front.read("connections/pg"), front.read("connections/pg")]:
+        reader.result(20)  # who began before the change may get what was there before it
+    for answer in [meanwhile, front.read("connections/pg"), front.read("connections/pg")]:
         if change == "a delete through Airlock":
             assert (answer.status, answer.data["data"]) == (404, None)
         else:
             assert value(answer) == "new"
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("change", ["made", "changed", "deleted"])
+def test_a_slow_answer_never_replaces_the_answer_to_a_later_question(front, version, change):
+    front = front(version=version)
+    if change != "made":
+        front.upstream.write("connections/pg", {"value": "old"})
+    front.read("connections/other")
+    asked = threading.Event()
+    slow = faults.held(only=lambda request: request.kind == "read" and not asked.is_set(), holding=asked)
+    with front.proxy.failing(slow), concurrent.futures.ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(front.read, "connections/pg", Connection(front.airlock))
+        assert asked.wait(10)
+        if change == "deleted":
+            front.upstream.delete("connections/pg")
+        else:
+            front.upstream.write("connections/pg", {"value": "new"})
+        later = front.read("connections/pg", headers=NO_CACHE)
+        front.proxy.released.set()
+        reader.result(20)
+    for answer in [later, front.read("connections/pg")]:
+        if change == "deleted":
+            assert answer.status == 404, "what was deleted is back"
+        else:
+            assert answer.status == 200 and value(answer) == "new"
 
 
 def test_a_lagging_replica_never_takes_a_reader_back(front):

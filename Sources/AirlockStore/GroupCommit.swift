@@ -7,6 +7,7 @@ import Synchronization
 /// commit that holds it is durable.
 final class GroupCommit: Sendable {
     private struct Job: Sendable {
+        let isDurable: Bool
         /// Runs inside the open transaction.
         let run: @Sendable (Database) -> Void
         /// Called once the transaction has ended, with the error that undid it, if one did.
@@ -24,11 +25,16 @@ final class GroupCommit: Sendable {
 
     init(_ database: DatabasePool) { self.database = database }
 
-    func write<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+    /// - Parameter isDurable: on the disk when this returns, also in a database that leaves that to the next checkpoint
+    ///   (`synchronous=NORMAL`, https://www.sqlite.org/pragma.html#pragma_synchronous).
+    func write<T: Sendable>(
+        isDurable: Bool = false, _ body: @escaping @Sendable (Database) throws -> T
+    ) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
             let outcome = Outcome<T>()
             enqueue(
                 Job(
+                    isDurable: isDurable,
                     run: { database in outcome.result.withLock { $0 = GroupCommit.inSavepoint(database, body) } },
                     finish: { error in
                         let result = outcome.result.withLock { $0 }
@@ -48,6 +54,7 @@ final class GroupCommit: Sendable {
         let outcome = Outcome<Void>()
         enqueue(
             Job(
+                isDurable: false,
                 run: { database in outcome.result.withLock { $0 = GroupCommit.inSavepoint(database, body) } },
                 finish: { error in
                     let result = outcome.result.withLock { $0 }
@@ -90,9 +97,11 @@ final class GroupCommit: Sendable {
             var failure: (any Error)?
             do {
                 try database.writeWithoutTransaction { database in
-                    try database.inTransaction(.immediate) {
-                        for job in jobs { job.run(database) }
-                        return .commit
+                    try GroupCommit.flushing(jobs.contains(where: \.isDurable), database) {
+                        try database.inTransaction(.immediate) {
+                            for job in jobs { job.run(database) }
+                            return .commit
+                        }
                     }
                 }
             } catch {
@@ -100,5 +109,12 @@ final class GroupCommit: Sendable {
             }
             for job in jobs { job.finish(failure) }
         }
+    }
+
+    private static func flushing(_ isWanted: Bool, _ database: Database, _ body: () throws -> Void) throws {
+        guard isWanted, let before = try Int.fetchOne(database, sql: "PRAGMA synchronous") else { return try body() }
+        try database.execute(sql: "PRAGMA synchronous = FULL")
+        defer { try? database.execute(sql: "PRAGMA synchronous = \(before)") }
+        try body()
     }
 }

@@ -107,7 +107,7 @@ package final class SQLiteCache: SecretCache {
     }
 
     @discardableResult package func remove(_ scope: CacheScope) async -> Int {
-        guard let count = await write("purge", { try $0.delete(scope) }) else {
+        guard let count = await write("purge", isDurable: true, { try $0.delete(scope) }) else {
             unremoved.add(scope)
             return 0
         }
@@ -119,7 +119,9 @@ package final class SQLiteCache: SecretCache {
         var marked = 0
         var rest = await write("find what to expire") { try $0.ids(scope) }?[...]
         while let ids = rest?.prefix(SQLiteCache.chunk), !ids.isEmpty {
-            let count = await write("mark entries expired") { [self] in try expire(ids, in: $0, scope.mountPath) }
+            let count = await write("mark entries expired", isDurable: true) { [self] in
+                try expire(ids, in: $0, scope.mountPath)
+            }
             rest = count == nil ? nil : rest?.dropFirst(ids.count)
             marked += count ?? 0
         }
@@ -167,9 +169,14 @@ package final class SQLiteCache: SecretCache {
     }
 
     /// In turn after everything begun before. `nil`, and a line in the log, when it failed.
-    private func write<T: Sendable>(_ intent: String, _ body: @escaping @Sendable (CacheRows) throws -> T) async -> T? {
+    /// - Parameter isDurable: for what must not come back after a power cut. An answer that is lost is only asked for again.
+    private func write<T: Sendable>(
+        _ intent: String, isDurable: Bool = false, _ body: @escaping @Sendable (CacheRows) throws -> T
+    ) async -> T? {
         do {
-            let (value, settled) = try await writer.write { [self] in try turn(CacheRows(database: $0), body) }
+            let (value, settled) = try await writer.write(isDurable: isDurable) { [self] in
+                try turn(CacheRows(database: $0), body)
+            }
             unremoved.settle(settled)
             return value
         } catch {

@@ -7,8 +7,8 @@ package struct ReadThrough: Sendable {
     package let rule: FreshnessRule
     package let cache: any SecretCache
     let metrics: Metrics
-    private let now: Now
-    private let flights = SingleFlight<FlightKey, CacheEntry>()
+    let now: Now
+    let flights = SingleFlight<FlightKey, CacheEntry>()
     let generations = Generations()
 
     package init(
@@ -102,16 +102,6 @@ package struct ReadThrough: Sendable {
                 .outdated, "the upstream answered an older version than before, as a lagging replica does")
         }
         return entry
-    }
-
-    private func refreshIfDue(_ entry: CacheEntry, _ key: CacheKey, as credential: Credential) {
-        guard case .fresh(let age) = entry.freshness(at: now(), rule), entry.secret != nil else { return }
-        let seed = UInt64(bitPattern: Int64(key.hashValue) ^ entry.fetched.nanoseconds)
-        guard age >= Freshness.refreshAge(ttl: rule.ttl, seed: seed) else { return }
-        let flight = FlightKey(entry: key, generation: generations.current(key.path), credential: credential)
-        guard !flights.isUnderWay(flight) else { return }
-        // A failure is met again, and dealt with, by the first read after the ttl.
-        Task { _ = try? await fetch(key, as: credential) }
     }
 
     // MARK: Answering

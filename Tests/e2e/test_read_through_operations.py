@@ -210,3 +210,9 @@ def test_the_defaults_of_the_page_are_the_programs():
     assert {"ttl", "negative_ttl", "max_stale", "cache_entries", "cache_bytes", "authorize"} <= page.keys() & program.keys()
     assert {name: default for name, default in page.items() if name in program} == {
         name: program[name] for name in page if name in program}
+
+
+def test_the_metrics_of_the_page_are_the_programs():
+    sources = "".join(file.read_text() for file in (servers.REPOSITORY / "Sources").rglob("*.swift"))
+    named = set(re.findall(r"`(airlock_\w+)`", PAGE.read_text()))
+    assert len(named) >= 6 and all(f'"{name}"' in sources for name in named), named

@@ -12,7 +12,7 @@ from test_canary import CANARY, find
 from wire import Connection
 
 PATHS = ["connections/pg", "connections/lake"]
-BOOKKEEPING = ["id", "negative", "fetched", "used", "size"]  # decide no answer (schema.sql)
+BOOKKEEPING = ["id", "negative", "expired", "fetched", "used", "size"]  # decide no answer (schema.sql)
 BOUND = ["term", "sealed"]
 NAMES = ["mount", "path", "version"]  # under which an entry is looked for
 

@@ -17,6 +17,8 @@ package final class SQLiteCache: SecretCache {
     private let complaints: Complaints
     private let uses: RecentUses
     private let unremoved = UnremovedEntries()
+    /// Rows that did not open, until they are replaced.
+    private let rejected = Mutex<Set<Int64>>([])
     private let now: Now
 
     /// How many entries an `expire` seals anew before others get their turn.
@@ -58,8 +60,11 @@ package final class SQLiteCache: SecretCache {
         do {
             guard let found = try database.read({ try CacheRows(database: $0).find(key) }) else { return nil }
             guard let entry = found.opened(key, storage.sealer) else {
-                noteRejected(key.mount)
-                submit("drop an entry that does not open") { try $0.delete(found.id) }
+                // Its drop waits for its turn, and whoever meets it meanwhile is not told of a second one.
+                if rejected.withLock({ $0.insert(found.id, limit: SQLiteCache.chunk) }) {
+                    noteRejected(key.mount)
+                    submit("drop an entry that does not open") { try $0.delete(found.id) }
+                }
                 return nil
             }
             if uses.note(found.id, last: found.used) { submit("note what was used") { _ in } }
@@ -89,7 +94,7 @@ package final class SQLiteCache: SecretCache {
             let sealer = storage.sealer
             let found = try rows.find(key)
             let known = found?.opened(key, sealer)
-            if found != nil, known == nil { noteRejected(key.mount) }
+            if let found, known == nil, rejected.withLock({ $0.remove(found.id) }) == nil { noteRejected(key.mount) }
             guard isWanted(known) else { return 0 }
             // Also when the new one is not kept: the old one is not what the upstream says any more.
             if let found { try rows.delete(found.id) }
@@ -217,6 +222,14 @@ package final class SQLiteCache: SecretCache {
         complaints.log(
             intent,
             "the cache could not \(intent): \(reason). If it says so again, stop Airlock and delete \(CacheFile.name)")
+    }
+}
+
+extension Set {
+    /// - Returns: `false` when it was there already. A full set starts anew.
+    fileprivate mutating func insert(_ element: Element, limit: Int) -> Bool {
+        if count >= limit { removeAll() }
+        return insert(element).inserted
     }
 }
 

@@ -8,6 +8,9 @@ package final class VaultServer: UpstreamServer {
     /// For a read, from the name's lookup to the last byte.
     package static let readTimeout = Duration.seconds(2)
     package static let writeTimeout = Duration.seconds(30)
+    /// In line for a connection. Longer than a request may take, for a slow server is not one that is down: when one is,
+    /// the first timeout lets the whole line go.
+    static let lineTimeout = Duration.seconds(10)
     private static let connections = 32
 
     package let address: ServerAddress
@@ -54,7 +57,7 @@ package final class VaultServer: UpstreamServer {
         givenTimeout = kwargs.timeout
         // Two places are left for logins, renewals and probes.
         gate = RequestGate(
-            places: places, limit: kwargs.timeout ?? VaultServer.readTimeout,
+            places: places, limit: max(kwargs.timeout ?? VaultServer.readTimeout, VaultServer.lineTimeout),
             full: UpstreamError(
                 .timeout, "\(address.origin): \(places) requests are under way, and none came to an end in time"),
             pause: pause)
@@ -107,7 +110,13 @@ package final class VaultServer: UpstreamServer {
         if case .open(_, let reason) = breaker.state { throw UpstreamError(.unavailable, reason) }
         try await gate.enter()
         defer { gate.leave() }
-        return try await breaker.run(work)
+        do {
+            return try await breaker.run(work)
+        } catch let error as UpstreamError where error.kind == .unauthenticated {
+            // To the server a 403 like any other; to the operator the one that stops everything.
+            wire.metrics.add(.upstreamRequests, wire.origin, error.kind.rawValue)
+            throw error
+        }
     }
 
     /// A request as it came, for the wire.

@@ -19,6 +19,8 @@ enum VaultShape {
         case 400 where String(decoding: response.body, as: UTF8.self).contains("HTTP request to an HTTPS server"):
             throw UpstreamError(.tls, "\(origin) speaks TLS there; write https:// in its address")
         case 403:
+            // A gateway's page is no denial: what is kept of the path must not go because of it.
+            guard (try? JSON(parsing: response.body))?["errors"]?.elements != nil else { throw noVaultAnswer }
             throw UpstreamError(
                 .denied, "\(origin): permission denied (HTTP 403); the token's policies do not allow this")
         case 500:

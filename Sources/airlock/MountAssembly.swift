@@ -14,6 +14,7 @@ struct MountAssembly {
     let cache: SQLiteCache
     let metrics: Metrics
     let now: Now
+    private let logger: Logger
     private let servers: VaultServers
 
     init(
@@ -25,6 +26,7 @@ struct MountAssembly {
         self.stored = stored
         self.cache = cache
         self.metrics = metrics
+        self.logger = logger
         self.now = now
         servers = VaultServers(
             environmentToken: settings.environmentToken, metrics: metrics, logger: logger, now: now)
@@ -49,7 +51,14 @@ struct MountAssembly {
             guard let kwargs = mount.vault else { continue }
             let makers = try mount.backends.map { try maker($0, mount) }
             let make: @Sendable (String) -> BoundMount = { [self] path in bound(path, makers.map { $0(path) }, mount) }
-            if let path = mount.path { mounts.append(make(path)) } else { open = make }
+            if let path = mount.path {
+                mounts.append(make(path))
+                if !mount.hasEmbedded, stored.mount(named: path) != nil {
+                    logger.warning("\(path) of the embedded store is hidden by the configuration's mount of that name")
+                }
+            } else {
+                open = make
+            }
             if mount.cache.authorization == .upstream, clients == nil {
                 clients = upstreamClients(try server(kwargs, mount), mount)
             }

@@ -125,7 +125,7 @@ struct VaultServerTests {
         await eventually("the first is under way") { vault.count("GET airflow/data/first") == 1 }
         let second = Task { try await upstream.failure("second") }
         // The limit of the wait shows that the second one waits.
-        await time.somebodySleeps(seconds: 2)
+        await time.somebodySleeps(seconds: 10)
         vault.change { $0.outage = UpstreamError(.timeout, "no answer in time") }
         open.change { $0 = true }
         #expect(try await first.value.kind == .timeout)

@@ -51,7 +51,8 @@ struct VaultUpstreamTests {
         (404, #"{"errors":["namespace not found"]}"#, .noSuchMount), (204, "", .malformed),
         (200, #"{"data":{"data":{"a":"canary-6d02"}}}"#, .malformed), (404, "", .malformed),
         (200, #"{"data":{"data":null,"metadata":{"version":1}}}"#, .malformed), (302, "", .redirect),
-        (200, #"{"data":{"data":{"a":1},"metadata":{"version":"1"}}}"#, .malformed), (403, "", .denied),
+        (200, #"{"data":{"data":{"a":1},"metadata":{"version":"1"}}}"#, .malformed), (403, "", .malformed),
+        (403, "<html>canary-6d02</html>", .malformed), (403, #"{"errors":["permission denied"]}"#, .denied),
     ])
     func `An error is never taken for absent`(status: Int, body: String, kind: UpstreamError.Kind) async throws {
         let vault = FakeVault()

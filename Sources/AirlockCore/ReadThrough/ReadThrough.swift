@@ -42,8 +42,8 @@ package struct ReadThrough: Sendable {
         guard !directives.onlyIfCached else {
             throw AirlockError(.notCached, "not cached, and only-if-cached was sent")
         }
+        let begun = now()
         do {
-            let begun = now()
             var entry = try await fetch(key, as: reader.credential, alone: directives.noCache)
             // What another reader asked may have been on its way for longer than this one accepts.
             if let limit = directives.maxAge, entry.fetched < begun, seconds(since: entry.fetched) > limit {
@@ -52,7 +52,7 @@ package struct ReadThrough: Sendable {
             let outcome = directives.noCache ? Served.Outcome.bypass : .miss
             return counted(Served(secret: entry.secret, outcome: outcome, age: seconds(since: entry.fetched)))
         } catch let error as UpstreamError {
-            return counted(try await fallBack(on: error, key, directives, as: reader.credential))
+            return counted(try await fallBack(on: error, since: begun, key, directives, as: reader.credential))
         }
     }
 
@@ -108,7 +108,8 @@ package struct ReadThrough: Sendable {
 
     /// What to do without an answer: what is remembered, if it is not too old; for a denial nothing.
     private func fallBack(
-        on error: UpstreamError, _ key: CacheKey, _ directives: CacheDirectives, as credential: Credential
+        on error: UpstreamError, since begun: Timestamp, _ key: CacheKey, _ directives: CacheDirectives,
+        as credential: Credential
     ) async throws -> Served {
         if error.kind == .denied {
             // A client's own token being refused says nothing about the others' rights.
@@ -120,7 +121,8 @@ package struct ReadThrough: Sendable {
             entry.freshness(at: now(), rule) != .absent,
             directives.maxAge.map({ seconds(since: entry.fetched) <= $0 }) ?? true
         {
-            return served(entry, isConfirmed: false)
+            // What overtook an older answer on its way has just been said by the upstream itself.
+            return served(entry, isConfirmed: error.kind == .outdated && entry.fetched > begun)
         }
         metrics.add(.unanswered, mount)
         throw AirlockError(

@@ -74,9 +74,9 @@ package final class VaultServer: UpstreamServer {
         }
     }
 
-    /// Address and namespace; never a credential.
     package var origin: String { address.origin }
 
+    /// Address and namespace; never a credential.
     package var identity: String {
         let namespace = (namespace ?? "").split(separator: "/").joined(separator: "/")
         return "vault \(place) \(VaultCall.encoded(namespace))"

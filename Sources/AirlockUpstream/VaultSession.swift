@@ -50,7 +50,7 @@ actor VaultSession {
     nonisolated func send(_ call: VaultCall) async throws -> UpstreamResponse {
         let first = try await current()
         let response = try await wire.send(call, token: first.token)
-        guard response.status == 403 else {
+        guard response.status == 403, VaultShape.isRefusal(response) else {
             await noteSuccess(response, first)
             return response
         }
@@ -81,7 +81,7 @@ actor VaultSession {
             isBlind = false
             return .good
         }
-        guard response.status == 403 else {
+        guard response.status == 403, VaultShape.isRefusal(response) else {
             _ = try VaultShape.checked(response, wire.origin)
             throw VaultShape.noVaultAnswer
         }
@@ -122,8 +122,9 @@ actor VaultSession {
     }
 
     private func replacement(for old: VaultLease) async throws -> VaultLease {
-        if lease?.token == old.token { lease = nil }
-        if let lease { return lease }
+        if let lease, lease.token != old.token { return lease }
+        lease = nil
+        restartUpkeep()
         let new = try await logInOnce()
         guard new.token != old.token else { throw isBlind ? undecidable : refusedToken }
         return new
@@ -131,13 +132,15 @@ actor VaultSession {
 
     private func logInOnce() async throws -> VaultLease {
         if let pendingLogin { return try await pendingLogin.value }
-        let task = Task { try await self.logIn() }
+        let task = Task {
+            defer { pendingLogin = nil }
+            let new = try await logIn()
+            lease = new
+            restartUpkeep()
+            return new
+        }
         pendingLogin = task
-        defer { pendingLogin = nil }
-        let new = try await task.value
-        lease = new
-        restartUpkeep()
-        return new
+        return try await task.value
     }
 
     private func logIn() async throws -> VaultLease {
@@ -221,7 +224,10 @@ actor VaultSession {
             guard lease?.token == old.token else { return }
             upkeep?.logger.warning("the token for \(wire.origin) could not be renewed: \(error.message)")
             self.attention = nextTry(for: old)
-        } catch {}
+        } catch {
+            // Only who has replaced the token cancels this, and sees to the new one.
+            if !Task.isCancelled { self.attention = nil }
+        }
     }
 
     /// `nil` after its end: then the next call logs in.
@@ -248,7 +254,7 @@ actor VaultSession {
 
     private func learn(about old: VaultLease) async throws {
         let response = try await wire.send(.lookupSelf, token: old.token)
-        if response.status == 403 {
+        if response.status == 403, VaultShape.isRefusal(response) {
             refusedLookup = old.token
             attention = nil
         } else {

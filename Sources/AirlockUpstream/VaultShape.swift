@@ -20,7 +20,7 @@ enum VaultShape {
             throw UpstreamError(.tls, "\(origin) speaks TLS there; write https:// in its address")
         case 403:
             // A gateway's page is no denial: what is kept of the path must not go because of it.
-            guard (try? JSON(parsing: response.body))?["errors"]?.elements != nil else { throw noVaultAnswer }
+            guard isRefusal(response) else { throw noVaultAnswer }
             throw UpstreamError(
                 .denied, "\(origin): permission denied (HTTP 403); the token's policies do not allow this")
         case 500:
@@ -144,6 +144,7 @@ enum VaultShape {
     ) throws(UpstreamError) -> VaultLease {
         switch response.status {
         case 400, 403, 404, 405:
+            guard isRefusal(response) else { throw noVaultAnswer }
             throw UpstreamError(
                 .unauthenticated,
                 "\(origin): the login at auth/\(mount) was refused (HTTP \(response.status)); "
@@ -182,7 +183,7 @@ enum VaultShape {
 
     /// The secret id in the answer to an unwrapping.
     static func unwrapped(_ response: UpstreamResponse, _ origin: String) throws(UpstreamError) -> SecretText {
-        if [400, 403, 404, 405].contains(response.status) {
+        if [400, 403, 404, 405].contains(response.status), isRefusal(response) {
             throw UpstreamError(
                 .unauthenticated,
                 "\(origin): the wrapping token of the secret id is not valid (HTTP \(response.status)): it was used or it "
@@ -204,6 +205,11 @@ enum VaultShape {
     private static func parsed(_ response: UpstreamResponse) throws(UpstreamError) -> JSON {
         guard let json = try? JSON(parsing: response.body), json.members != nil else { throw noVaultAnswer }
         return json
+    }
+
+    /// Said by the server itself, and not by a gateway before it, whose word on a credential is not taken.
+    static func isRefusal(_ response: UpstreamResponse) -> Bool {
+        (try? JSON(parsing: response.body))?["errors"]?.elements != nil
     }
 
     private static func errors(_ response: UpstreamResponse) -> [String] {

@@ -24,6 +24,8 @@ final class FakeVault: UpstreamTransport {
         var answers: [String: (Int, String)] = [:]
         var denied: Set<String> = []
         var outage: UpstreamError?
+        /// What somebody on the way answers in its place.
+        var gateway: (Int, String)?
         var requests: [UpstreamRequest] = []
     }
 
@@ -55,7 +57,7 @@ final class FakeVault: UpstreamTransport {
         try Task.checkCancellation()
         if let outage = change({ $0.outage }) { throw outage }
         let token = request.headers.first { $0.name == "X-Vault-Token" }?.value.revealed
-        let (status, body) = change { FakeVault.answer(line, token, &$0) }
+        let (status, body) = change { $0.gateway ?? FakeVault.answer(line, token, &$0) }
         return UpstreamResponse(status: status, body: Array(body.utf8))
     }
 

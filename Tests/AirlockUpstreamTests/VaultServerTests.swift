@@ -152,4 +152,12 @@ struct VaultServerTests {
         let latency = upstream.metrics.latencies[.init(name: .upstreamRequests, labels: [origin])]
         #expect(latency?.counts.reduce(0, +) == 3)
     }
+
+    @Test func `A refused credential is counted by its name`() async throws {
+        let upstream = try TestUpstream(FakeVault(), #""token": "revoked""#, time: time)
+        #expect(try await upstream.failure("a").kind == .unauthenticated)
+        let series = Metrics.Series<Metrics.Counter>(
+            name: .upstreamRequests, labels: ["http://vault:8200", "unauthenticated"])
+        #expect(upstream.metrics.counters[series] == 1)
+    }
 }

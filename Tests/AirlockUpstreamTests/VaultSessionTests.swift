@@ -182,6 +182,20 @@ struct VaultSessionTests {
         #expect(upstream.metrics.counters.keys.allSatisfy { $0.name != .upstreamLogins })
     }
 
+    @Test func `A token that has died is not looked after any longer`() async throws {
+        let upstream = try TestUpstream(vault, time: time)
+        _ = try await upstream.read("a")
+        await time.somebodySleeps(seconds: 2400)
+        vault.change { state in
+            state.good = []
+            state.refusesLogins = true
+        }
+        #expect(try await upstream.failure("a").kind == .unauthenticated)
+        await eventually("only the probe of the circuit breaker is waited for") {
+            time.wakeUps == [time.now.adding(seconds: 1)]
+        }
+    }
+
     @Test func `A session that is gone renews nothing`() async throws {
         do { _ = try await TestUpstream(vault, time: time).read("a") }
         await eventually("nobody pauses") { time.wakeUps.isEmpty }
@@ -224,6 +238,22 @@ struct VaultSessionTests {
             return !upstream.upstream.state.isOpen
         }
         #expect(try await upstream.read("a") == nil)
+    }
+
+    @Test func `A gateway's 403 is no refusal of a credential`() async throws {
+        let upstream = try TestUpstream(vault, time: time)
+        vault.change { $0.gateway = (403, "<html>Forbidden</html>") }
+        for _ in 0..<10 { #expect(try await upstream.failure("a").kind != .unauthenticated) }
+        vault.change { $0.gateway = nil }
+        if upstream.upstream.state.isOpen {
+            await time.somebodySleeps(seconds: 1)
+            time.advance(seconds: 1)
+            await eventually("closed") { !upstream.upstream.state.isOpen }
+        }
+        #expect(try await upstream.read("a") == nil)
+        vault.change { $0.gateway = (403, "<html>Forbidden</html>") }
+        #expect(try await upstream.failure("a").kind == .malformed)
+        #expect(vault.change { $0.logins } == 1)
     }
 
     @Test func `Credentials that were replaced are tried at once`() async throws {

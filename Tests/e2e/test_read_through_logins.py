@@ -1,5 +1,6 @@
 """How Airlock logs in at a vault, one way after the other, with a real OpenBao on the other side."""
 
+import contextlib
 import http.server
 import json
 import threading
@@ -170,10 +171,20 @@ class TokenReview(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_by_kubernetes(front, authority, tmp_path):
+@contextlib.contextmanager
+def token_reviews():
+    """A Kubernetes that knows the one service account."""
     cluster = http.server.ThreadingHTTPServer(("127.0.0.1", 0), TokenReview)
     threading.Thread(target=cluster.serve_forever, daemon=True).start()
     try:
+        yield cluster
+    finally:
+        cluster.shutdown()
+        cluster.server_close()
+
+
+def test_by_kubernetes(front, authority, tmp_path):
+    with token_reviews() as cluster:
         enabled(front, "kubernetes", kubernetes_host=f"http://127.0.0.1:{cluster.server_port}",
                 kubernetes_ca_cert=authority.path.read_text(), disable_local_ca_jwt=True, token_reviewer_jwt=authority.jwt())
         done(front.bao.post("/v1/auth/kubernetes/role/airlock", {
@@ -182,9 +193,6 @@ def test_by_kubernetes(front, authority, tmp_path):
         (tmp_path / "service-account").write_text(authority.jwt(**SERVICE_ACCOUNT))
         assert_reads_after_one_login(front(
             auth_type="kubernetes", kubernetes_role="airlock", kubernetes_jwt_path=str(tmp_path / "service-account")))
-    finally:
-        cluster.shutdown()
-        cluster.server_close()
 
 
 def test_by_client_certificate(front, bao, authority, tmp_path):

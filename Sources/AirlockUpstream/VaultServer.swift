@@ -48,10 +48,9 @@ package final class VaultServer: UpstreamServer {
         let session = login.map {
             VaultSession(wire: wire, login: $0, upkeep: VaultSession.Upkeep(logger: logger, pause: pause))
         }
-        let socket = kwargs.unixSocket ?? address.unixSocket
         self.address = address
         namespace = kwargs.namespace
-        place = address.base + (socket.map { "@" + VaultCall.encoded($0) } ?? "")
+        place = address.base + (address.unixSocket.map { "@" + VaultCall.encoded($0) } ?? "")
         self.wire = wire
         self.session = session
         givenTimeout = kwargs.timeout
@@ -140,7 +139,6 @@ package final class VaultServer: UpstreamServer {
 package final class VaultServers: Sendable {
     private struct Key: Hashable {
         let url: ServerAddress?
-        let unixSocket: String?
         let namespace: String?
         let login: VaultLogin?
         let verification: TLSVerification?
@@ -166,7 +164,7 @@ package final class VaultServers: Sendable {
         for kwargs: BackendKwargs, hasOwnLogin: Bool = true
     ) throws(BackendKwargs.Fault) -> VaultServer {
         let key = Key(
-            url: kwargs.url, unixSocket: kwargs.unixSocket, namespace: kwargs.namespace,
+            url: kwargs.url, namespace: kwargs.namespace,
             login: hasOwnLogin ? try VaultLogin(kwargs, environmentToken: environmentToken) : nil,
             verification: kwargs.verification, clientCertificate: kwargs.clientCertificate, timeout: kwargs.timeout,
             proxies: kwargs.proxies)
@@ -189,7 +187,7 @@ extension CurlClient.Options {
         verification = kwargs.verification ?? .system
         clientCertificate = kwargs.clientCertificate
         if let proxies = kwargs.proxies { self.proxies = .byScheme(proxies) }
-        unixSocket = kwargs.unixSocket ?? kwargs.url?.unixSocket
+        unixSocket = kwargs.url?.unixSocket
         timeout = kwargs.timeout ?? VaultServer.readTimeout
         connectTimeout = min(connectTimeout, timeout)
         connectionsPerHost = connections

@@ -15,7 +15,7 @@ package struct VaultUpstream: Upstream {
     /// The upstream's own name for the mount, which ends in `/`.
     package var mountPath: String { mount.path + "/" }
 
-    package var address: String { server.address.origin }
+    package var origin: String { server.origin }
 
     package var state: CircuitBreaker.State { server.breaker.state }
 

@@ -42,7 +42,7 @@ struct ImportSettings {
         let login = try login(options, kwargs, token)
         var curl = CurlClient.Options()
         curl.userAgent = "conn-import"
-        curl.unixSocket = kwargs.unixSocket ?? address.unixSocket
+        curl.unixSocket = address.unixSocket
         curl.clientCertificate = kwargs.clientCertificate
         if let timeout = kwargs.timeout { curl.timeout = timeout }
         if let proxies = kwargs.proxies { curl.proxies = .byScheme(proxies) }

@@ -65,13 +65,12 @@ struct BackendKwargsTests {
         let kwargs = try BackendKwargs(
             parsing: """
                 {"auth_type": "cert", "cert": "/c.pem", "cert_role": "web", "secret_id_path": "/s",
-                 "secret_id_wrapped": true, "unix_socket": "/run/vault.sock"}
+                 "secret_id_wrapped": true}
                 """)
         #expect(kwargs.authType == .cert)
         #expect(kwargs.certRole == "web")
         #expect(kwargs.secretIDPath == "/s")
         #expect(kwargs.secretIDWrapped)
-        #expect(kwargs.unixSocket == "/run/vault.sock")
         try kwargs.requireCompanions(hasEnvironmentToken: false)
     }
 
@@ -86,7 +85,7 @@ struct BackendKwargsTests {
         (#"{"token": "canary-77b0"#, "not valid JSON"), (#"{"timeout": -1}"#, "seconds"),
         (#"{"radius_port": 99999}"#, "65535"), (#"{"cert": ["canary-77b0"]}"#, "certificate and key"),
         (#"{"proxies": {"ftp": "canary-77b0"}}"#, "its keys are"), (#"{"use_team_secrets_path": 1}"#, "true or false"),
-        (#"{"unix_socket": "vault.sock"}"#, "absolute path"), (#"{"secret_id_wrapped": "yes"}"#, "true or false"),
+        (#"{"url": "unix://vault.sock"}"#, "absolute path"), (#"{"secret_id_wrapped": "yes"}"#, "true or false"),
     ])
     func `A wrong value is told by its key and the rule and never by the value`(json: String, expected: String) throws {
         let said = try fault(json)

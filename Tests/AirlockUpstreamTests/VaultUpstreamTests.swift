@@ -70,8 +70,8 @@ struct VaultUpstreamTests {
         #expect(try identity(#""namespace": "/team/""#) == "vault http://vault:8200 team airflow v2")
         let all = [
             try identity(#""namespace": null"#), try identity(#""namespace": "a b""#, mount: "c"),
-            try identity(#""namespace": "a""#, mount: "b c"), try identity(#""unix_socket": "/run/one""#),
-            try identity(#""unix_socket": "/run/two""#), try identity(#""namespace": null"#, kvVersion: 1),
+            try identity(#""namespace": "a""#, mount: "b c"), try identity(#""url": "unix:///run/one""#),
+            try identity(#""url": "unix:///run/two""#), try identity(#""namespace": null"#, kvVersion: 1),
         ]
         #expect(Set(all).count == all.count)
     }

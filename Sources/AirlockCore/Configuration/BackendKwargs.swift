@@ -28,8 +28,6 @@ package struct BackendKwargs: Sendable {
     package var proxies: [String: SecretText]?
     /// Taken for compatibility; redirects are never followed, for they could take a token elsewhere.
     package var allowRedirects = true
-    /// Airlock's own: a socket to connect to, whatever host the url names.
-    package var unixSocket: String?
 
     // The login.
     package var authType = AuthType.token
@@ -174,7 +172,6 @@ extension BackendKwargs {
         "kubernetes_jwt_path", "gcp_key_path", "gcp_keyfile_dict", "gcp_scopes", "azure_tenant_id", "azure_resource",
         "radius_host", "radius_secret", "radius_port", "jwt_role", "jwt_token", "jwt_token_path", "namespace",
         "verify", "cert", "timeout", "proxies", "allow_redirects", "secret_id_path", "secret_id_wrapped", "cert_role",
-        "unix_socket",
     ]
 
     private mutating func set(_ key: String, _ value: BackendKwargsValue) throws(Fault) {
@@ -193,7 +190,6 @@ extension BackendKwargs {
         case "timeout": timeout = try value.seconds()
         case "proxies": proxies = try value.proxies()
         case "allow_redirects": allowRedirects = try value.flag() ?? true
-        case "unix_socket": unixSocket = try value.socket()
         case "auth_type": authType = try value.authType()
         case "auth_mount_point": authMountPoint = try value.mount()
         default: try setLogin(key, value)

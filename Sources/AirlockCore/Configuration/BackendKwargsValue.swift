@@ -118,15 +118,6 @@ struct BackendKwargsValue {
         return ClientCertificate(certificate: pair[0], key: pair[1])
     }
 
-    func socket() throws(Fault) -> String? {
-        guard let path = try text() else { return nil }
-        // What `sockaddr_un` of Linux holds, without its closing zero.
-        guard path.hasPrefix("/"), path.utf8.count <= 107 else {
-            throw fault("must be the absolute path of a socket, at most 107 bytes long")
-        }
-        return path
-    }
-
     func seconds() throws(Fault) -> Duration? {
         if json.isNull { return nil }
         guard case .number(let digits) = json, let seconds = Double(digits), seconds > 0, seconds <= 3600 else {

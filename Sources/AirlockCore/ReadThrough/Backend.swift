@@ -59,7 +59,7 @@ package protocol Upstream: Backend {
     /// The upstream's own name for the mount, which ends in `/`.
     var mountPath: String { get }
     /// Scheme, host and port: the upstream's name in metrics and for people.
-    var address: String { get }
+    var origin: String { get }
     /// Sends a request for something below the mount as it came. An answer of any status is an answer, but for a redirect, for
     /// what is not in the backend's shape, and for a refused credential of Airlock's own, which throws `unauthenticated`.
     func forward(_ request: ForwardedRequest, as credential: Credential) async throws -> ForwardedAnswer

@@ -63,7 +63,7 @@ private struct Lookup {
     var place: Explanation.Place {
         let kinds = bound?.backends.map { $0 is any Upstream ? "vault" : "embedded" } ?? ["embedded"]
         return Explanation.Place(
-            path: mount.path, backends: kinds, upstreams: bound?.upstreams.map(\.address) ?? [],
+            path: mount.path, backends: kinds, upstreams: bound?.upstreams.map(\.origin) ?? [],
             kvVersion: mount.kvVersion, authorization: bound?.authorization)
     }
 

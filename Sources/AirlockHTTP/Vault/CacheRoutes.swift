@@ -35,7 +35,7 @@ enum CacheRoutes {
         if case .open(let moment, let why) = upstream.state {
             (state, reason, since) = ("open", .string(why), .string(moment.rfc3339))
         }
-        return ["address": .string(upstream.address), "reason": reason, "since": since, "state": .string(state)]
+        return ["address": .string(upstream.origin), "reason": reason, "since": since, "state": .string(state)]
     }
 
     // MARK: Scopes

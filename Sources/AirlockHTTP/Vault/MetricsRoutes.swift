@@ -45,7 +45,7 @@ enum MetricsRoutes {
     private static func upstreams(_ mounts: [BoundMount]) -> PrometheusText.Gauge {
         var up: [String: Bool] = [:]
         for upstream in mounts.flatMap(\.upstreams) {
-            up[upstream.address, default: true] = up[upstream.address, default: true] && !upstream.state.isOpen
+            up[upstream.origin, default: true] = up[upstream.origin, default: true] && !upstream.state.isOpen
         }
         var gauge = PrometheusText.Gauge(
             "airlock_upstream_up", help: "1 while an upstream is asked, 0 while it is not because it did not answer.")

@@ -105,8 +105,6 @@ package final class VaultServer: UpstreamServer {
     }
 
     private func guarded<Value: Sendable>(_ work: () async throws -> Value) async throws -> Value {
-        // Here for those who would only wait in line to be told.
-        if case .open(_, let reason) = breaker.state { throw UpstreamError(.unavailable, reason) }
         try await gate.enter()
         defer { gate.leave() }
         do {

@@ -227,7 +227,8 @@ struct VaultSessionTests {
         vault.change { $0.refusesLogins = true }
         let upstream = try TestUpstream(vault, time: time)
         #expect(try await upstream.failure("a").kind == .unauthenticated)
-        for _ in 0..<900 {
+        for second in 0..<900 {
+            if second == 30 { #expect(vault.count("POST auth/approle/login") == 3) }
             await time.somebodySleeps(seconds: 1)
             time.advance(seconds: 1)
         }

@@ -51,11 +51,11 @@ package final class Registry: Sendable {
     /// The mount a path lies in. Mounts never nest, so at most one matches.
     package func mount(for path: String) -> Mount? {
         bound.mount(for: path)?.mount ?? state.withLock { Registry.mount(for: path, among: $0.mounts) }
-            ?? bound.opened(for: path)?.mount
+            ?? bound.known(for: path)?.mount
     }
 
     package func mount(named path: String) -> Mount? {
-        bound[path]?.mount ?? state.withLock { $0.mounts[ExactText(path)] } ?? bound.opened(for: path)?.mount
+        bound[path]?.mount ?? state.withLock { $0.mounts[ExactText(path)] }
     }
 
     /// - Throws: `AirlockError` for a mount that the configuration decides about.

@@ -8,6 +8,8 @@ import Synchronization
 /// and taken for "not cached".
 package final class SQLiteCache: SecretCache {
     package static let fileName = CacheFile.name
+    /// In the limits: every mount that is not named. No mount has an empty path.
+    package static let otherMounts = ""
 
     let database: DatabasePool
     private let writer: GroupCommit
@@ -24,7 +26,7 @@ package final class SQLiteCache: SecretCache {
     /// How many entries an `expire` seals anew before others get their turn.
     static let chunk = 500
 
-    /// - Parameter limits: by mount; one that is not named has the limits that `CacheLimits` begins with.
+    /// - Parameter limits: by mount; one that is not named has those of `otherMounts`, or what `CacheLimits` begins with.
     /// - Throws: `AirlockError` when there can be no file.
     package init(
         directory: DataDirectory, storage: SQLiteStorage, limits: [String: CacheLimits], metrics: Metrics,
@@ -89,7 +91,7 @@ package final class SQLiteCache: SecretCache {
     package func store(
         _ entry: CacheEntry, for key: CacheKey, if isWanted: @escaping @Sendable (CacheEntry?) -> Bool
     ) async {
-        let limits = limits[key.mount] ?? CacheLimits()
+        let limits = limits[key.mount] ?? limits[SQLiteCache.otherMounts] ?? CacheLimits()
         let evicted = await write("keep an answer") { [self] rows in
             let sealer = storage.sealer
             let found = try rows.find(key)

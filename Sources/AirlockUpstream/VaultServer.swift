@@ -11,7 +11,8 @@ package final class VaultServer: UpstreamServer {
     /// In line for a connection. Longer than a request may take, for a slow server is not one that is down: when one is,
     /// the first timeout lets the whole line go.
     static let lineTimeout = Duration.seconds(10)
-    private static let connections = 32
+    private static let connections = 40
+    private static let clientPlaces = 8
 
     package let address: ServerAddress
     package let namespace: String?
@@ -22,6 +23,8 @@ package final class VaultServer: UpstreamServer {
     /// `nil`: only clients' own tokens are used here.
     private let session: VaultSession?
     private let gate: RequestGate
+    /// Clients' logins and tokens wait in a line of their own, so that strangers hold up no read.
+    private let clientGate: RequestGate
     private let givenTimeout: Duration?
 
     /// - Parameter hasOwnLogin: false where only clients' own tokens are used; then the kwargs' login does not count.
@@ -31,13 +34,20 @@ package final class VaultServer: UpstreamServer {
     ) throws(BackendKwargs.Fault) {
         try self.init(
             kwargs: kwargs, login: hasOwnLogin ? VaultLogin(kwargs, environmentToken: environmentToken) : nil,
-            transport: CurlClient(options: CurlClient.Options(kwargs, connections: VaultServer.connections)),
+            transport: CurlClient(options: VaultServer.options(kwargs, hasOwnLogin: hasOwnLogin)),
             metrics: metrics, logger: logger, now: now)
+    }
+
+    /// A certificate is a credential: where only clients' own count, none of Airlock's is shown.
+    private static func options(_ kwargs: BackendKwargs, hasOwnLogin: Bool) -> CurlClient.Options {
+        var options = CurlClient.Options(kwargs, connections: connections)
+        if !hasOwnLogin { options.clientCertificate = nil }
+        return options
     }
 
     init(
         kwargs: BackendKwargs, login: VaultLogin?, transport: any UpstreamTransport, metrics: Metrics, logger: Logger,
-        now: @escaping Now, places: Int = VaultServer.connections - 2,
+        now: @escaping Now, places: Int = VaultServer.connections - VaultServer.clientPlaces - 2,
         pause: @escaping Pause = { try await Task.sleep(for: $0) }
     ) throws(BackendKwargs.Fault) {
         guard let address = kwargs.url else {
@@ -54,12 +64,14 @@ package final class VaultServer: UpstreamServer {
         self.wire = wire
         self.session = session
         givenTimeout = kwargs.timeout
+        let full = UpstreamError(
+            .timeout, "\(address.origin): too many requests are under way, and none came to an end in time")
+        clientGate = RequestGate(
+            places: VaultServer.clientPlaces, limit: VaultServer.lineTimeout, full: full, pause: pause)
         // Two places are left for logins, renewals and probes.
         gate = RequestGate(
             places: places, limit: max(kwargs.timeout ?? VaultServer.readTimeout, VaultServer.lineTimeout),
-            full: UpstreamError(
-                .timeout, "\(address.origin): \(places) requests are under way, and none came to an end in time"),
-            pause: pause)
+            full: full, pause: pause)
         breaker = CircuitBreaker(logger: logger, now: now, pause: pause) {
             if let session { try await session.check() } else { try await VaultServer.checkHealth(wire) }
         }
@@ -85,7 +97,15 @@ package final class VaultServer: UpstreamServer {
     /// - Parameter request: its path lies below `/v1/`.
     package func send(_ request: ForwardedRequest, token: SecretText?) async throws -> ForwardedAnswer {
         let call = try call(request, below: "")
-        return try await guarded { try VaultShape.passed(try await wire.send(call, token: token), wire.origin) }
+        if case .open(_, let reason) = breaker.state { throw UpstreamError(.unavailable, reason) }
+        try await clientGate.enter()
+        defer { clientGate.leave() }
+        do {
+            return try VaultShape.passed(try await wire.send(call, token: token), wire.origin)
+        } catch let error as UpstreamError where error.isUnreachable {
+            // Only what no login can bring about by itself is everybody's outage: one whose directory hangs is its own.
+            return try await breaker.run { throw error }
+        }
     }
 
     /// Makes a call and reads the answer, both under the circuit breaker.

@@ -23,9 +23,10 @@ enum VaultShape {
             guard isRefusal(response) else { throw noVaultAnswer }
             throw UpstreamError(
                 .denied, "\(origin): permission denied (HTTP 403); the token's policies do not allow this")
-        case 500:
-            throw UpstreamError(.failed, "\(origin) failed (HTTP 500); see the server's log")
-        case 429, 501...599:
+        case 429, 500:
+            // May be about this one path: a quota, or a broken secret.
+            throw UpstreamError(.failed, "\(origin) failed (HTTP \(response.status)); see the server's log")
+        case 501...599:
             let reason = errors(response).contains { $0.contains("sealed") } ? "it is sealed; unseal it" : "try later"
             throw UpstreamError(.unavailable, "\(origin) is not available (HTTP \(response.status)): \(reason)")
         case 413:

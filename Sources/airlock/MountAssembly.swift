@@ -34,6 +34,14 @@ struct MountAssembly {
 
     /// - Throws: `AirlockError` for a login that cannot work. Asked before anything is made on the disk.
     static func checkLogins(_ settings: ServeSettings) throws {
+        for mount in settings.mounts where mount.cache.authorization == .upstream {
+            // Every client's login would go over it, and be Airlock's own.
+            guard mount.vault?.clientCertificate == nil else {
+                throw AirlockError.badRequest(
+                    "\(mount.place): cert: with authorize upstream Airlock shows no certificate of its own; leave it out"
+                )
+            }
+        }
         for mount in settings.mounts where mount.cache.authorization == .local {
             for case .vault(let kwargs) in mount.backends {
                 _ = try ServeSettings.kwargs(mount.place) { () throws(BackendKwargs.Fault) in
@@ -61,6 +69,15 @@ struct MountAssembly {
             }
             if mount.cache.authorization == .upstream, clients == nil {
                 clients = upstreamClients(try server(kwargs, mount), mount)
+            }
+        }
+        // A write through one would leave what the other keeps.
+        var places: [String: String] = [:]
+        for mount in mounts {
+            for upstream in mount.upstreams {
+                guard let other = places.updateValue(mount.mount.path, forKey: upstream.identity) else { continue }
+                throw AirlockError.badRequest(
+                    "\(mount.mount.path) and \(other) lead to the same mount of the same vault: name it once")
             }
         }
         return (BoundMounts(mounts, open: open), clients)
@@ -117,7 +134,7 @@ struct MountAssembly {
         let logins = UpstreamLogins(
             server: server, storage: storage, recheck: mount.cache.loginRecheck, metrics: metrics, now: now)
         return UpstreamClients(
-            logins: logins,
+            namespace: mount.namespace, logins: logins,
             rights: UpstreamRights(
                 server: server, logins: logins, storage: storage, recheck: mount.cache.rightsRecheck,
                 maxStale: mount.cache.rule.maxStale, now: now))

@@ -1,5 +1,6 @@
 import AirlockCore
 import AirlockHTTP
+import AirlockStore
 import Foundation
 import Logging
 
@@ -183,7 +184,7 @@ struct ServeSettings {
     }
 
     var cacheLimits: [String: CacheLimits] {
-        Dictionary(mounts.compactMap { mount in mount.path.map { ($0, mount.cache.limits) } }) { $1 }
+        Dictionary(mounts.map { ($0.path ?? SQLiteCache.otherMounts, $0.cache.limits) }) { $1 }
     }
 
     /// A namespace in the kwargs of an embedded mount counts too: Airflow sends what its own kwargs say.

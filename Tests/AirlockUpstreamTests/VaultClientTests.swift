@@ -80,7 +80,7 @@ struct VaultClientTests {
         (200, #"{"data":{"data":{"canary-1f88"#, .malformed), (200, #"{"data":null}"#, .malformed),
         (200, #"{"data":{"data":["canary-1f88"],"metadata":{"version":1}}}"#, .malformed),
         (307, "", .redirect), (500, #"{"errors":["canary-1f88"]}"#, .failed), (502, "canary-1f88", .unavailable),
-        (503, #"{"errors":["Vault is sealed"]}"#, .unavailable), (429, "", .unavailable),
+        (503, #"{"errors":["Vault is sealed"]}"#, .unavailable), (429, "", .failed),
         (400, #"{"errors":["canary-1f88"]}"#, .rejected), (405, "canary-1f88", .rejected),
     ])
     func `What is no answer is an error without the server's text`(

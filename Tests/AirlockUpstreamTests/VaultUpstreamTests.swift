@@ -45,7 +45,7 @@ struct VaultUpstreamTests {
 
     @Test(arguments: [
         (500, "", UpstreamError.Kind.failed), (501, "", .unavailable), (502, "<html>", .unavailable),
-        (503, #"{"errors":["Vault is sealed"]}"#, .unavailable), (504, "", .unavailable), (429, "", .unavailable),
+        (503, #"{"errors":["Vault is sealed"]}"#, .unavailable), (504, "", .unavailable), (429, "", .failed),
         (404, "<html>canary-6d02</html>", .malformed), (200, "<html>canary-6d02</html>", .malformed),
         (404, #"{"errors":["no handler for route \"canary-6d02\""]}"#, .noSuchMount),
         (404, #"{"errors":["namespace not found"]}"#, .noSuchMount), (204, "", .malformed),

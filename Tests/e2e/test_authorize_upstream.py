@@ -156,7 +156,8 @@ def test_in_an_outage_known_logins_and_proven_rights_go_on_also_after_a_restart_
     assert value(front.read("connections/lake", token=other)) == "lake"
     with front.proxy.failing(refuse):
         for _ in range(2):
-            wait_until(lambda: outcome(front.read("connections/pg", token=client)) == "STALE", "the outage is met")
+            wait_until(lambda: outcome(front.read("connections/pg", token=token(front, credentials))) == "STALE",
+                       "the outage is met")
             again = token(front, credentials)
             assert value(front.read("connections/pg", token=again)) == "pg"
             # Cached, but this role never proved that it may.
@@ -165,7 +166,8 @@ def test_in_an_outage_known_logins_and_proven_rights_go_on_also_after_a_restart_
             never = log_in(front, {"role_id": "airflow", "secret_id": "never seen"})
             assert never.status == 503 and never.headers["Retry-After"] == "1"
             front.restart()
-    wait_until(lambda: front.read("connections/lake", token=client).status == 200, "the vault is asked again")
+    wait_until(lambda: front.read("connections/lake", token=token(front, credentials)).status == 200,
+               "the vault is asked again")
 
 
 def test_a_token_that_the_client_brings_from_the_vault_is_known_here_until_the_vault_revokes_it(front):

@@ -191,7 +191,8 @@ package struct UpstreamLogins: Sendable {
         request.displayName = login.displayName
         request.meta = login.meta
         request.entityID = login.entityID
-        request.ttl = max(1, login.expires.seconds(after: now()))
+        // Clients log in all the time and leave their tokens behind: none is kept for longer than a login is good for.
+        request.ttl = max(1, min(login.expires.seconds(after: now()), Int(recheck / 1_000_000_000)))
         request.renewable = false
         request.upstream = login.grant
         return try await tokens.issue(request)

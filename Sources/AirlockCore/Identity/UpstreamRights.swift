@@ -15,9 +15,10 @@ package struct UpstreamRights: Sendable {
     private let recheck: Int64
     /// Nanoseconds a proven right lasts while the upstream cannot be asked.
     private let maxStale: Int64
-    private let asking = SingleFlight<String, Bool>()
+    private let asking = SingleFlight<RecordKey, Bool>()
     private let adopting = SingleFlight<String, Bool>()
     private let refused = RefusedTokens()
+    private let proofs = KeptProofs()
 
     package init(
         server: any UpstreamServer, logins: UpstreamLogins, storage: any Storage, recheck: Int64, maxStale: Int64,
@@ -48,7 +49,7 @@ package struct UpstreamRights: Sendable {
         let age = proof.map { now().nanoseconds - $0.proven.nanoseconds } ?? .max
         if (0..<recheck).contains(age) { return }
         do {
-            let mayRead = try await asking.join(record.name, { try await prove(grant, path, record, read) }).task.value
+            let mayRead = try await asking.join(record, { try await prove(grant, path, record, read) }).task.value
             guard mayRead else { throw AirlockError.permissionDenied }
         } catch let error as UpstreamError {
             // A right proven before the outage lasts as long as a value may; none is created.
@@ -59,16 +60,18 @@ package struct UpstreamRights: Sendable {
         }
     }
 
+    /// A token's proofs have its digest for their scope, so that they go together.
     private func key(_ grant: UpstreamGrant, _ path: String) -> RecordKey {
         RecordKey(
-            .upstreamRight, storage.digest("right \(grant.token.revealed.utf8.count) \(grant.token.revealed)\(path)"))
+            .upstreamRight, scope: storage.digest("token \(grant.token.revealed)"), storage.digest("path \(path)"))
     }
 
     private func prove(
         _ grant: UpstreamGrant, _ path: String, _ record: RecordKey, _ read: @Sendable () async throws -> Void
     ) async throws -> Bool {
-        let mayRead = try await ask(grant, path, read)
+        let mayRead = try await ask(grant, path, record.scope, read)
         let proven = now()
+        if mayRead, !proofs.mayAdd(record) { return true }
         try await storage.write { [maxStale] transaction in
             guard mayRead else { return try transaction.delete(record) }
             try transaction.put(record, value: Proof(proven: proven), expires: proven.adding(nanoseconds: maxStale))
@@ -77,7 +80,7 @@ package struct UpstreamRights: Sendable {
     }
 
     private func ask(
-        _ grant: UpstreamGrant, _ path: String, _ read: @Sendable () async throws -> Void
+        _ grant: UpstreamGrant, _ path: String, _ scope: String, _ read: @Sendable () async throws -> Void
     ) async throws -> Bool {
         let answer = try await send("POST", "sys/capabilities-self", ["paths": .array([.string(path)])], grant.token)
         if answer.status == 200, let words = (try? JSON(parsing: answer.body.bytes))?[path]?.elements {
@@ -90,6 +93,8 @@ package struct UpstreamRights: Sendable {
         } catch let error as UpstreamError where error.kind == .denied {
             guard try await isAlive(grant.token) else {
                 try await logins.forget(grant)
+                // What it once proved counts no longer, not even in an outage.
+                try await storage.write { try $0.deleteAll(.upstreamRight, scope: scope) }
                 throw AirlockError.invalidToken
             }
             return false
@@ -195,6 +200,24 @@ private final class RefusedTokens: Sendable {
         digests.withLock { digests in
             if digests.count >= RefusedTokens.limit { digests = [:] }
             digests[digest] = now
+        }
+    }
+}
+
+/// How many proofs are kept for each token: a client that asks for ever new names must not fill the disk. Beyond that its
+/// rights are asked for each time.
+private final class KeptProofs: Sendable {
+    private static let limit = 10_000
+    private static let tokenLimit = 10_000
+
+    private let counts = Mutex<[String: Int]>([:])
+
+    func mayAdd(_ record: RecordKey) -> Bool {
+        counts.withLock { counts in
+            if counts.count >= KeptProofs.tokenLimit, counts[record.scope] == nil { counts = [:] }
+            let count = counts[record.scope, default: 0]
+            counts[record.scope] = count + 1
+            return count < KeptProofs.limit
         }
     }
 }

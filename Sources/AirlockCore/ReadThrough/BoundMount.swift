@@ -44,8 +44,11 @@ package final class BoundMounts: Sendable {
     private let open: (@Sendable (String) -> BoundMount)?
     private let opened = Mutex<[ExactText: BoundMount]>([:])
 
-    /// Mounts opened by name at most; a client could ask for any.
-    private static let openLimit = 256
+    /// Mounts opened by name at most; whoever may read below any name could ask for all of them.
+    private static let openLimit = 4096
+
+    /// What is no mount of secrets. Below a name they would be too: a vault takes the name for a namespace.
+    private static let reserved: Set<String> = ["sys", "auth", "cubbyhole", "identity"]
 
     package init(_ mounts: [BoundMount] = [], open: (@Sendable (String) -> BoundMount)? = nil) {
         named = Dictionary(uniqueKeysWithValues: mounts.map { (ExactText($0.mount.path), $0) })
@@ -70,13 +73,20 @@ package final class BoundMounts: Sendable {
         mount(for: path) ?? path.split(separator: "/").first.flatMap { self[$0 + "/"] }
     }
 
+    /// Whether a path below a mount that was opened by name could lead somewhere else on the vault.
+    package static func isReserved(_ path: String) -> Bool {
+        path.split(separator: "/").contains { reserved.contains(String($0)) }
+    }
+
+    /// Whether the mount was opened by name.
+    package func isOpened(_ mountPath: String) -> Bool { named[ExactText(mountPath)] == nil && self[mountPath] != nil }
+
     /// The mount named by a path's first segment, made now if it was not there.
     package func opened(for path: String) -> BoundMount? {
-        guard let open, let segment = path.split(separator: "/").first, (try? SecretPath(String(segment))) != nil else {
-            return nil
-        }
+        guard let open, let segment = path.split(separator: "/").first, (try? SecretPath(String(segment))) != nil,
+            !BoundMounts.isReserved(path)
+        else { return nil }
         let name = String(segment) + "/"
-        guard !["sys/", "auth/", "cubbyhole/", "identity/"].contains(name) else { return nil }
         return opened.withLock { opened in
             if let known = opened[ExactText(name)] { return known }
             guard opened.count < BoundMounts.openLimit else { return nil }

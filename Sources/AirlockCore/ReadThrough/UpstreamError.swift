@@ -56,6 +56,14 @@ package struct UpstreamError: Error, Sendable, Equatable {
         }
     }
 
+    /// There is no way to the upstream, whatever is asked of it.
+    package var isUnreachable: Bool {
+        switch kind {
+        case .unresolved, .refused, .tls, .proxy: true
+        default: false
+        }
+    }
+
     /// The upstream did not do its part. Several in a row are as good as an outage.
     package var isFailure: Bool {
         switch kind {

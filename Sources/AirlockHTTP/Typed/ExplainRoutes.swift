@@ -22,7 +22,8 @@ enum ExplainRoutes {
         let services = call.surface.services
         let (folders, mountPoint) = try call.folders(folders, kind: kind.rawValue)
         let mountPath = mountPoint.split(separator: "/").joined(separator: "/") + "/"
-        guard let mount = services.registry.mount(named: mountPath) else {
+        guard let mount = services.mount(for: mountPath, opening: try call.requirePrincipal()), mount.path == mountPath
+        else {
             throw TypedError(.notFound, "there is no mount \"\(mountPath)\"")
         }
         let principal = try explained(call)

@@ -20,7 +20,7 @@ struct MountedSecrets: Sendable {
         self.kind = kind
         access = principal.access
         let path = mountPoint.split(separator: "/").joined(separator: "/") + "/"
-        guard let mount = services.registry.mount(named: path) else {
+        guard let mount = services.mount(for: path, opening: principal), mount.path == path else {
             // Whether a mount exists is told only to those who may reach something in it.
             throw access.allows(.read, on: path + "x")
                 ? TypedError(.notFound, "there is no mount \"\(path)\"") : TypedError(.forbidden, "permission denied")

@@ -78,6 +78,10 @@ struct BoundShelf: SecretShelf {
     private var isVersioned: Bool { bound.mount.kvVersion == 2 }
 
     func read(_ path: SecretPath) async throws -> Shelved? {
+        if reader.isCounted, let upstream = bound.upstream {
+            let secret = try await asking { try await upstream.read(path, version: nil, as: reader.credential) }
+            return secret.map { Shelved(data: $0.data, headers: [Served.cacheHeader: Served.Outcome.bypass.rawValue]) }
+        }
         let served = try await bound.readThrough.read(path, for: reader)
         return served.secret.map { Shelved(data: $0.data, headers: served.headers) }
     }

@@ -14,7 +14,10 @@ enum BoundKVRoutes {
         Route("delete/{path*}", [.write: change]),
         Route("undelete/{path*}", [.write: change]),
         Route("destroy/{path*}", [.write: change]),
-        others,
+        Route("subkeys/{path*}", [.read: pass]),
+        Route("config", [.read: pass, .write: pass]),
+        Route("metadata", [.list: pass, .scan: pass, .read: pass]),
+        Route("data", [.read: pass]),
     ]
 
     static let plain: [Route] = [
@@ -22,11 +25,6 @@ enum BoundKVRoutes {
             "{path*}", exists: exists,
             [.list: pass, .scan: pass, .read: read, .write: change, .patch: change, .delete: change])
     ]
-
-    /// Settings, subkeys, and whatever else the backend has an answer to.
-    private static let others = Route(
-        "{path*}",
-        [.list: pass, .scan: pass, .read: pass, .write: changeMount, .patch: changeMount, .delete: changeMount])
 
     private static func bound(_ call: Call) throws -> BoundMount {
         guard let bound = call.bound else { throw AirlockError.unsupportedPath }
@@ -75,53 +73,47 @@ enum BoundKVRoutes {
     // MARK: Passing on
 
     private static let pass: Route.Handler = { call in
-        var response = try await passed(call)
-        response.headers = [Served.cacheHeader: Served.Outcome.bypass.rawValue]
-        return response
+        // A folder is no secret. A vault cuts the slash off, and a rule on the name without it would not be met.
+        guard call.request.operation != .read || !call.request.path.hasSuffix("/") else { throw AirlockError.absent }
+        do {
+            var response = try await passed(call)
+            if call.request.operation != .write {
+                response.headers = [Served.cacheHeader: Served.Outcome.bypass.rawValue]
+            }
+            return response
+        } catch let error as UpstreamError {
+            throw AirlockError(error, mount: try bound(call).mount)
+        }
     }
 
     private static let change: Route.Handler = { call in
-        // A list of versions to delete may hang on a path that no secret can have; the backend says so.
-        let path = try? SecretPath(call["path"])
-        return try await changed(call, path.map { .path(mount: try bound(call).mount.path, $0) })
-    }
-
-    private static let changeMount: Route.Handler = { call in try await changed(call, nil) }
-
-    /// - Parameter scope: what the request may change; `nil` is anything in the mount.
-    private static func changed(_ call: Call, _ scope: CacheScope?) async throws -> VaultResponse {
+        let path = try SecretPath(call["path"])
         let bound = try bound(call)
-        let readThrough = bound.readThrough
         let response: VaultResponse
         do {
             response = try await passed(call)
-        } catch {
-            // Perhaps it was done all the same.
-            await readThrough.invalidate(scope ?? .mount(bound.mount.path))
-            throw error
+        } catch let error as UpstreamError {
+            if error.mayHaveBeenDone { await bound.readThrough.invalidate(.path(mount: bound.mount.path, path)) }
+            throw AirlockError(error, mount: bound.mount)
         }
         switch response.status.kind {
+        case .successful: await bound.readThrough.changed(path)
         case .clientError: break
-        case .successful where scope != nil:
-            _ = await readThrough.purge(scope!)
-        default: await readThrough.invalidate(scope ?? .mount(bound.mount.path))
+        default: await bound.readThrough.invalidate(.path(mount: bound.mount.path, path))
         }
         return response
     }
 
+    /// - Throws: `UpstreamError`, and what the embedded store throws.
     private static func passed(_ call: Call) async throws -> VaultResponse {
         let bound = try bound(call)
         guard let upstream = bound.upstream else { return try await embedded(call) }
         let request = ForwardedRequest(
             method: call.request.method, path: String(call.request.path.dropFirst(bound.mount.path.count)),
-            query: call.request.rawQuery, contentType: call.request.contentType,
-            body: SecretPayload(call.request.rawBody))
-        do {
-            let answer = try await upstream.forward(request, as: try call.reader(of: bound).credential)
-            return VaultResponse(status: .init(code: answer.status), body: .verbatim(answer.body))
-        } catch let error as UpstreamError {
-            throw AirlockError(error, mount: bound.mount)
-        }
+            query: "", contentType: call.request.contentType, body: SecretPayload(call.request.rawBody))
+        let answer = try await upstream.forward(
+            request.asking(call.request), as: try call.reader(of: bound).credential)
+        return VaultResponse(status: .init(code: answer.status), body: .verbatim(answer.body))
     }
 
     /// The same call on the embedded store, when that is the mount's first backend.
@@ -134,6 +126,33 @@ enum BoundKVRoutes {
         var call = call
         call.captures = captures
         return try await handler(call)
+    }
+}
+
+extension ForwardedRequest {
+    /// The request, asking for what Airlock has understood and checked the right to: a vault that reads a query otherwise
+    /// must not take a list for a read. So the query is written anew from its fields.
+    fileprivate func asking(_ request: VaultRequest) -> ForwardedRequest {
+        var fields = request.query
+        fields["list"] = request.operation == .list ? "true" : nil
+        fields["scan"] = request.operation == .scan ? "true" : nil
+        let query = fields.sorted { $0.key < $1.key }.map { name, value in
+            "\(PercentEncoding.encode(name))=\(PercentEncoding.encode(value))"
+        }
+        let isList = request.operation == .list || request.operation == .scan
+        return ForwardedRequest(
+            method: isList ? "GET" : method, path: path, query: query.joined(separator: "&"), contentType: contentType,
+            body: body)
+    }
+}
+
+extension UpstreamError {
+    /// The request was on its way when it failed.
+    fileprivate var mayHaveBeenDone: Bool {
+        switch kind {
+        case .timeout, .broken, .malformed, .tooLarge, .redirect: true
+        default: false
+        }
     }
 }
 

@@ -210,8 +210,16 @@ enum MountRoutes {
         let path = call["path"]
         let registry = call.services.registry
         let isAuth = path.hasPrefix("auth/")
-        let mount = isAuth ? registry.authMount(for: String(path.dropFirst("auth/".count))) : registry.mount(for: path)
-        guard let mount, principal.access.grantsAnything(below: (isAuth ? "auth/" : "") + mount.path) else {
+        let mount =
+            isAuth
+            ? registry.authMount(for: String(path.dropFirst("auth/".count)))
+            : call.services.mount(for: path, opening: principal)
+        let isDecidedUpstream =
+            mount.map { registry.bound[$0.path]?.authorization == .upstream && principal.token.upstream != nil }
+            ?? false
+        guard let mount,
+            isDecidedUpstream || principal.access.grantsAnything(below: (isAuth ? "auth/" : "") + mount.path)
+        else {
             throw AirlockError(
                 .permissionDenied,
                 "preflight capability check returned 403, please ensure client's policies grant access to path \"\(normalised(path))\""

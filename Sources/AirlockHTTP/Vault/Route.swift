@@ -31,12 +31,27 @@ struct Services: Sendable {
     }
 }
 
+extension Services {
+    /// The mount a path lies in; one that is named by the path's first segment is made for a principal who may do something
+    /// there, and for nobody else.
+    func mount(for path: String, opening principal: Principal) -> Mount? {
+        if let mount = registry.mount(for: path) { return mount }
+        guard let segment = path.split(separator: "/").first,
+            principal.token.upstream != nil || principal.access.grantsAnything(below: segment + "/")
+        else { return nil }
+        return registry.bound.opened(for: path)?.mount
+    }
+}
+
 /// The clients of a vault that decides for itself (`authorize: upstream`).
 package struct UpstreamClients: Sendable {
+    /// Without slashes at its ends; empty is the root.
+    package let namespace: String
     package let logins: UpstreamLogins
     package let rights: UpstreamRights
 
-    package init(logins: UpstreamLogins, rights: UpstreamRights) {
+    package init(namespace: String, logins: UpstreamLogins, rights: UpstreamRights) {
+        self.namespace = namespace
         self.logins = logins
         self.rights = rights
     }

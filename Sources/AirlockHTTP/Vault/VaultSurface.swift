@@ -18,14 +18,18 @@ struct VaultSurface: Sendable {
     func respond(to request: Request, source: String?) async throws -> Response {
         var parsed = try VaultRequest(request, source: source)
         guard parsed.operation != .unknown else { throw AirlockError(.notAllowed, nil) }
-        let target = target(of: parsed.path)
-        try checkNamespace(parsed.namespace, target)
-        let route = target.flatMap { $0.engine.route(for: $0.path) }
+        var target = target(of: parsed.path)
+        var route = target.flatMap { $0.engine.route(for: $0.path) }
         let isOpen = route?.route.access == .open
         let isSigned =
             route?.route.access == .signed && parsed.operation == .write && parsed.signature != nil
             && services.webhook != nil
         let principal = try await principal(parsed, isOptional: isOpen || isSigned)
+        if target == nil, let principal, services.mount(for: parsed.path, opening: principal) != nil {
+            target = self.target(of: parsed.path)
+            route = target.flatMap { $0.engine.route(for: $0.path) }
+        }
+        try checkNamespace(parsed.namespace, target)
         let limit = isOpen || isSigned ? min(bodyLimit, VaultSurface.openBodyLimit) : bodyLimit
         let signature = parsed.signature
         try await parsed.readBody(request, limit: limit) { body in
@@ -42,7 +46,9 @@ struct VaultSurface: Sendable {
     private func checkNamespace(_ namespace: String, _ target: Target?) throws {
         guard !namespace.isEmpty else { return }
         let bound = target?.mount.flatMap { services.registry.bound[$0.path] }
-        let isKnown = bound.map { $0.namespace == namespace } ?? services.namespaces.contains(namespace)
+        var isKnown = bound.map { $0.namespace == namespace } ?? services.namespaces.contains(namespace)
+        // Credentials for one namespace are not tried in another.
+        if target?.engine == .upstreamLogin { isKnown = services.upstream?.namespace == namespace }
         guard isKnown else { throw AirlockError(.notFound, "namespace not found") }
     }
 
@@ -82,7 +88,7 @@ struct VaultSurface: Sendable {
         }
         do {
             return try await services.principal(token, source: request.source)
-        } catch let error as AirlockError where isOptional && error.code == .invalidToken {
+        } catch let error as AirlockError where isOptional && [.invalidToken, .unavailable].contains(error.code) {
             return nil
         }
     }
@@ -99,6 +105,7 @@ struct VaultSurface: Sendable {
             return Target(engine: Engine(mount), mount: mount, path: below("auth/" + mount.path))
         }
         guard let mount = services.registry.mount(for: path) else { return nil }
+        guard !services.registry.bound.isOpened(mount.path) || !BoundMounts.isReserved(path) else { return nil }
         let isBound = services.registry.bound[mount.path] != nil
         return Target(engine: Engine(mount, isBound: isBound), mount: mount, path: below(mount.path))
     }
@@ -115,9 +122,12 @@ struct VaultSurface: Sendable {
         let access = try call.requirePrincipal().access
         let operation = call.request.operation
         var wanted = VaultSurface.capability(operation)
-        // Who may do both need not be told which it is.
-        if operation == .write, let exists = route.exists, !access.allows([.create, .update], on: call.request.path) {
-            wanted = try await exists(call) ? .update : .create
+        // Whether it exists matters, and is asked, only where one of the two is allowed and the other is not.
+        if operation == .write, let exists = route.exists {
+            let path = call.request.path
+            let (mayCreate, mayUpdate) = (access.allows(.create, on: path), access.allows(.update, on: path))
+            guard mayCreate || mayUpdate else { throw AirlockError.permissionDenied }
+            if mayCreate != mayUpdate { wanted = try await exists(call) ? .update : .create }
         }
         let changes = operation != .read && operation != .list
         if route.access == .sudo || (route.access == .sudoToChange && changes) { wanted.insert(.sudo) }

@@ -19,13 +19,35 @@ enum PercentEncoding {
         return String(validating: bytes, as: UTF8.self)
     }
 
+    /// For a query's name or value: everything but letters, digits and `-._~` is escaped.
+    static func encode(_ text: String) -> String {
+        var out = ""
+        for byte in text.utf8 {
+            let scalar = Unicode.Scalar(byte)
+            if byte < 0x80,
+                scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+                    || "-._~".unicodeScalars.contains(scalar)
+            {
+                out.unicodeScalars.append(scalar)
+            } else {
+                out += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return out
+    }
+
     private static func hexValue(_ byte: UInt8) -> UInt8? {
         Character(Unicode.Scalar(byte)).hexDigitValue.flatMap { $0 < 16 ? UInt8($0) : nil }
     }
 
-    /// A query's fields in their order; `nil` when one does not decode.
+    /// More fields than any call has.
+    private static let fieldLimit = 100
+
+    /// A query's fields in their order; `nil` when one does not decode, or when there are too many.
     static func query(_ text: some StringProtocol) -> [(name: String, value: String)]? {
         var fields: [(name: String, value: String)] = []
+        // Go's parser gives up at 10,000 parts and then sees none (https://pkg.go.dev/net/url#ParseQuery).
+        guard text.utf8.count(where: { $0 == UInt8(ascii: "&") }) < fieldLimit else { return nil }
         for part in text.split(separator: "&") {
             let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = decode(pair[0], plusIsBlank: true),

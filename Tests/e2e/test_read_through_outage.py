@@ -99,16 +99,16 @@ def test_when_openbao_returns_values_are_fresh_within_one_ttl_and_there_is_no_st
 
 
 def test_after_max_stale_it_is_503_in_under_50_ms_with_retry_after_1(killable, raft):
-    front = killable(ttl="1s", max_stale="3s")
+    front = killable(ttl="1s", max_stale="6s")
     front.upstream.write("connections/pg", {"value": "one"})
     assert value(front.read("connections/pg")) == "one"
     raft.kill()
     killed, last = time.monotonic(), None
     while (begun := time.monotonic()) and (answer := front.read("connections/pg")).status == 200:
-        assert value(answer) == "one" and begun < killed + 3
+        assert value(answer) == "one" and begun < killed + 6
         last = answer
         time.sleep(0.02)
-    assert (outcome(last), last.headers["Age"]) == ("STALE", "2")
+    assert outcome(last) == "STALE" and 1 <= int(last.headers["Age"]) < 6
     refused_at_once(front, "connections/pg")
     times = []
     for _ in range(40):  # one connection, as a client keeps it; the breaker is open

@@ -202,6 +202,34 @@ struct ReadThroughRaceTests {
         #expect(await fixture.answer() == "MISS three 0")
     }
 
+    @Test func `After a write no replica that lags is believed, although what was cached is gone`() async throws {
+        let before = fixture.secret("one", version: 1, created: fixture.now)
+        fixture.backend.answer(before)
+        _ = await fixture.answer()
+        fixture.advance(seconds: 1)
+        let answer = #"{"data":{"version":2,"created_time":"\#(fixture.now.rfc3339)"}}"#
+        await fixture.readThrough.changed(try SecretPath("a"), written: SecretPayload(Array(answer.utf8)))
+        #expect(await fixture.answer() == "unavailable")
+        fixture.backend.answer(fixture.secret("two", version: 2, created: fixture.now))
+        #expect(await fixture.answer() == "MISS two 0")
+        // A delete does not say which version it left.
+        await fixture.readThrough.changed(try SecretPath("a"))
+        fixture.backend.answer(before)
+        #expect(await fixture.answer() == "unavailable")
+        fixture.advance(seconds: 1)
+        fixture.backend.answer(fixture.secret("made again", version: 1, created: fixture.now))
+        #expect(await fixture.answer() == "MISS made again 0")
+        // A vault restored from a backup: its older version is right once the newer one is purged.
+        fixture.advance(seconds: 60)
+        fixture.backend.answer(fixture.secret("newer", version: 2, created: fixture.now))
+        #expect(await fixture.answer() == "MISS newer 0")
+        await fixture.readThrough.changed(try SecretPath("a"))
+        fixture.backend.answer(before)
+        #expect(await fixture.answer() == "unavailable")
+        _ = await fixture.readThrough.purge(.path(mount: ReadThroughFixture.mount, try SecretPath("a")))
+        #expect(await fixture.answer() == "MISS one 0")
+    }
+
     @Test func `A secret that was deleted whole and made again starts anew`() async {
         fixture.backend.answer(fixture.secret("old", version: 7, created: fixture.now))
         _ = await fixture.answer()

@@ -10,6 +10,7 @@ package struct ReadThrough: Sendable {
     let now: Now
     let flights = SingleFlight<FlightKey, CacheEntry>()
     let generations = Generations()
+    let floors = VersionFloors()
 
     package init(
         mount: String, backend: any Backend, rule: FreshnessRule, cache: any SecretCache, metrics: Metrics,
@@ -71,6 +72,8 @@ package struct ReadThrough: Sendable {
     }
 
     private static let repeats = 2
+    private static let outdated = UpstreamError(
+        .outdated, "the upstream answered an older version than before, as a lagging replica does")
 
     private func fetchOnce(
         _ key: CacheKey, as credential: Credential, _ alone: Bool
@@ -91,6 +94,7 @@ package struct ReadThrough: Sendable {
     private func ask(_ key: CacheKey, _ credential: Credential, _ generation: UInt64) async throws -> CacheEntry {
         let begun = now()
         let secret = try await backend.read(key.path, version: key.version, as: credential)
+        if let secret, key.version == nil, floors.refuses(secret, at: key.path) { throw ReadThrough.outdated }
         let entry = CacheEntry(secret: secret, fetched: begun)
         await cache.store(entry, for: key) { [generations, now] known in
             guard generation == generations.current(key.path) else { return false }
@@ -98,8 +102,7 @@ package struct ReadThrough: Sendable {
         }
         // Looked up only now: a newer one may have come in while this one was on its way.
         if let secret, let newer = cache.entry(key)?.secret, secret.isOlder(than: newer) {
-            throw UpstreamError(
-                .outdated, "the upstream answered an older version than before, as a lagging replica does")
+            throw ReadThrough.outdated
         }
         return entry
     }

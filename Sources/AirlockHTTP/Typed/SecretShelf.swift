@@ -137,7 +137,7 @@ struct BoundShelf: SecretShelf {
             await bound.readThrough.invalidate(.path(mount: bound.mount.path, path))
             throw error
         }
-        guard !answer.isSuccess else { return await bound.readThrough.changed(path) }
+        guard !answer.isSuccess else { return await bound.readThrough.changed(path, written: answer.body) }
         // Nothing of the answer is repeated but whether it was a lost race: it may repeat the request.
         let text = String(decoding: answer.body.bytes, as: UTF8.self)
         switch answer.status {

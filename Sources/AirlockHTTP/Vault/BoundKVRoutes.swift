@@ -97,7 +97,10 @@ enum BoundKVRoutes {
             throw AirlockError(error, mount: bound.mount)
         }
         switch response.status.kind {
-        case .successful: await bound.readThrough.changed(path)
+        case .successful:
+            var written: SecretPayload?
+            if case .verbatim(let answer) = response.body { written = answer }
+            await bound.readThrough.changed(path, written: written)
         case .clientError: break
         default: await bound.readThrough.invalidate(.path(mount: bound.mount.path, path))
         }

@@ -135,6 +135,13 @@ def test_a_role_that_may_not_ask_for_its_capabilities_proves_its_right_by_readin
     assert front.read("connections/others", token=client).status == 403
 
 
+def test_a_name_that_the_vault_tells_no_capabilities_of_is_proven_by_reading(front):
+    front = front()
+    client = token(front, role(front, "airflow", reads(front)))
+    front.upstream.write("connections/pg%20", {"value": "v"})
+    assert value(front.read("connections/pg%20", token=client)) == "v"
+
+
 def test_a_refused_login_is_the_vaults_own_answer(front):
     front = front()
     role(front, "airflow", reads(front))

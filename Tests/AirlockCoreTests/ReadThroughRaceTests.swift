@@ -145,6 +145,39 @@ struct ReadThroughRaceTests {
         #expect(fixture.cache.status(mount: ReadThroughFixture.mount).entries == 0)
     }
 
+    @Test func `Who asked before a write and hears the older version after it is given the new one`() async throws {
+        fixture.backend.answer(fixture.secret("one", version: 1, created: fixture.now))
+        fixture.backend.hold()
+        let slow = inBackground()
+        await fixture.backend.asked(1)
+        fixture.advance(seconds: 1)
+        fixture.backend.answer(fixture.secret("two", version: 2, created: fixture.now))
+        await fixture.readThrough.changed(try SecretPath("a"), written: answerToWrite(version: 2))
+        fixture.backend.release()
+        #expect(await slow.value == "MISS two 0")
+    }
+
+    /// An answer that is as new as its question is no lagging replica's, whatever was written since.
+    @Test func `A path that is written all the time can still be read`() async throws {
+        let path = try SecretPath("a")
+        fixture.backend.answer(fixture.secret("one", version: 1, created: fixture.now))
+        fixture.backend.hold()
+        let slow = inBackground()
+        for write in 1...3 {
+            await fixture.backend.asked(write)
+            fixture.advance(seconds: 1)
+            fixture.backend.answer(fixture.secret("\(write + 1)", version: write + 1, created: fixture.now))
+            await fixture.readThrough.changed(path, written: answerToWrite(version: write + 1))
+            fixture.backend.releaseLast()
+        }
+        #expect(await slow.value == "MISS 3 1")
+    }
+
+    private func answerToWrite(version: Int) -> SecretPayload {
+        let answer = #"{"data":{"version":\#(version),"created_time":"\#(fixture.now.rfc3339)"}}"#
+        return SecretPayload(Array(answer.utf8))
+    }
+
     private func changeBeforeEachStore(of path: SecretPath) {
         fixture.cache.beforeNextStore {
             changeBeforeEachStore(of: path)
@@ -207,8 +240,7 @@ struct ReadThroughRaceTests {
         fixture.backend.answer(before)
         _ = await fixture.answer()
         fixture.advance(seconds: 1)
-        let answer = #"{"data":{"version":2,"created_time":"\#(fixture.now.rfc3339)"}}"#
-        await fixture.readThrough.changed(try SecretPath("a"), written: SecretPayload(Array(answer.utf8)))
+        await fixture.readThrough.changed(try SecretPath("a"), written: answerToWrite(version: 2))
         #expect(await fixture.answer() == "unavailable")
         fixture.backend.answer(fixture.secret("two", version: 2, created: fixture.now))
         #expect(await fixture.answer() == "MISS two 0")

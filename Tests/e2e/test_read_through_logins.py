@@ -10,7 +10,7 @@ import pytest
 
 import servers
 from authority import Authority
-from front import UPSTREAM_POLICY, Front, done, outcome, value
+from front import UPSTREAM_POLICY, Front, Upstream, done, outcome, value
 from raft_openbao import RaftOpenBao
 from servers import wait_until
 
@@ -275,9 +275,11 @@ def test_a_refused_login_is_not_repeated_for_each_read(front):
 def test_two_mounts_of_one_vault_share_a_login(front):
     secret_id = done(front.bao.put("/v1/auth/approle/role/airlock/secret-id", {})).data["secret_id"]
     front = front(auth_type="approle", role_id="airlock", secret_id=secret_id)
-    front.config["mounts"]["again"] = front.mount
+    other = Upstream(front.upstream.bao)
+    other.write("connections/pg", {"value": "two"})
+    front.config["mounts"]["other"] = front.mount | {"kwargs": front.mount["kwargs"] | {"mount_point": other.mount}}
     front.restart()
     front.proxy.forget()
     assert value(front.read("connections/pg")) == "one"
-    assert value(front.client.get("/v1/again/data/connections/pg")) == "one"
+    assert value(front.client.get("/v1/other/data/connections/pg")) == "two"
     assert front.proxy.count("login") == 1

@@ -55,9 +55,7 @@ final class VersionFloors: Sendable {
         }
     }
 
-    func refuses(_ secret: Secret, at path: SecretPath) -> Bool {
-        floors.withLock { floors in floors[path].map { secret.isOlder(than: $0) } ?? false }
-    }
+    func floor(of path: SecretPath) -> Secret? { floors.withLock { $0[path] } }
 }
 
 extension Secret {

@@ -29,8 +29,6 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         }
     }
 
-    func isUnderWay(_ key: Key) -> Bool { running.withLock { $0[key] != nil } }
-
     private func end(_ key: Key) { running.withLock { $0[key] = nil } }
 }
 

@@ -65,36 +65,36 @@ package struct ReadThrough: Sendable {
         // Changed meanwhile: what was asked before may be what was there before. A path that is changed all the time is
         // not asked for without end.
         for _ in 0..<ReadThrough.repeats {
-            let (entry, isCurrent) = try await fetchOnce(key, as: credential, alone)
-            if isCurrent { return entry }
+            let generation = generations.current(key.path)
+            do {
+                let entry = try await fetchOnce(key, as: credential, generation, alone)
+                if generation == generations.current(key.path) { return entry }
+            } catch let error as UpstreamError
+                where error.kind == .outdated && generation != generations.current(key.path)
+            {}
         }
-        return try await fetchOnce(key, as: credential, alone).entry
+        return try await fetchOnce(key, as: credential, generations.current(key.path), alone)
     }
 
     private static let repeats = 2
-    private static let outdated = UpstreamError(
-        .outdated, "the upstream answered an older version than before, as a lagging replica does")
 
     private func fetchOnce(
-        _ key: CacheKey, as credential: Credential, _ alone: Bool
-    ) async throws -> (entry: CacheEntry, isCurrent: Bool) {
-        let generation = generations.current(key.path)
-        let work: @Sendable () async throws -> CacheEntry = { try await ask(key, credential, generation) }
-        let entry: CacheEntry
-        if alone {
-            entry = try await work()
-        } else {
-            let flight = flights.join(FlightKey(entry: key, generation: generation, credential: credential), work)
-            if !flight.isFirst { metrics.add(.coalesced, mount) }
-            entry = try await flight.task.value
+        _ key: CacheKey, as credential: Credential, _ generation: UInt64, _ alone: Bool
+    ) async throws -> CacheEntry {
+        if alone { return try await ask(key, credential, generation) }
+        let flight = flights.join(FlightKey(entry: key, generation: generation, credential: credential)) {
+            try await ask(key, credential, generation)
         }
-        return (entry, generation == generations.current(key.path))
+        if !flight.isFirst { metrics.add(.coalesced, mount) }
+        return try await flight.task.value
     }
 
-    private func ask(_ key: CacheKey, _ credential: Credential, _ generation: UInt64) async throws -> CacheEntry {
+    func ask(_ key: CacheKey, _ credential: Credential, _ generation: UInt64) async throws -> CacheEntry {
         let begun = now()
+        // What is written from here on says nothing about an answer that may be from before it.
+        let floor = key.version == nil ? floors.floor(of: key.path) : nil
         let secret = try await backend.read(key.path, version: key.version, as: credential)
-        if let secret, key.version == nil, floors.refuses(secret, at: key.path) { throw ReadThrough.outdated }
+        if let secret, let floor, secret.isOlder(than: floor) { throw UpstreamError.outdated }
         let entry = CacheEntry(secret: secret, fetched: begun)
         await cache.store(entry, for: key) { [generations, now] known in
             guard generation == generations.current(key.path) else { return false }
@@ -102,7 +102,7 @@ package struct ReadThrough: Sendable {
         }
         // Looked up only now: a newer one may have come in while this one was on its way.
         if let secret, let newer = cache.entry(key)?.secret, secret.isOlder(than: newer) {
-            throw ReadThrough.outdated
+            throw UpstreamError.outdated
         }
         return entry
     }

@@ -46,6 +46,9 @@ package struct UpstreamError: Error, Sendable, Equatable {
         self.message = message
     }
 
+    package static let outdated = UpstreamError(
+        .outdated, "the upstream answered an older version than before, as a lagging replica does")
+
     /// Another request would most likely fail the same way, whatever it asks for.
     package var isOutage: Bool {
         switch kind {

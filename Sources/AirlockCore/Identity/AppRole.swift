@@ -15,27 +15,8 @@ package struct AppRole: Sendable, Codable, Equatable {
             throw AirlockError(
                 .vaultServerError, AirlockError.multi("at least one constraint should be enabled on the role"))
         }
-        guard token.maxTTL == 0 || token.ttl <= token.maxTTL else {
-            throw AirlockError.badRequest("'token_ttl' cannot be greater than 'token_max_ttl'")
-        }
+        try token.check()
     }
-}
-
-/// What a login's token is like: the `token_*` fields that every way to log in shares.
-package struct TokenSettings: Sendable, Codable, Equatable {
-    package var policies: [String] = []
-    /// Whether the legacy field `policies` set them: then it is shown too.
-    package var policiesAreLegacy = false
-    package var ttl = 0
-    package var maxTTL = 0
-    package var explicitMaxTTL = 0
-    package var period = 0
-    package var uses = 0
-    package var noDefaultPolicy = false
-    package var boundCIDRs: [CIDR] = []
-    package var type = "default"
-
-    package init() {}
 }
 
 /// One secret id of a role, known by its keyed digest.

@@ -181,7 +181,11 @@ package struct AppRoles: Sendable {
                 if !used.secret.tokenCIDRs.isEmpty { blocks = used.secret.tokenCIDRs }
             }
             metadata["role_name"] = found.name
-            return try tokens.issue(try request(found, metadata, blocks), in: transaction)
+            var login = Login(
+                mount: mount, role: found.name, settings: found.role.token, identity: found.role.roleID)
+            login.metadata = metadata
+            login.boundCIDRs = blocks
+            return try tokens.issue(try login.tokenRequest(transaction), in: transaction)
         }
     }
 
@@ -234,65 +238,5 @@ package struct AppRoles: Sendable {
             throw AirlockError.badRequest(
                 "source address \"\(source ?? "unknown")\" unauthorized by CIDR restrictions on the secret ID")
         }
-    }
-
-    private func request(
-        _ found: Credentials, _ metadata: [String: String], _ cidrs: [CIDR]
-    ) throws -> TokenRequest {
-        let (name, settings) = (found.name, found.role.token)
-        var request = TokenRequest()
-        request.policies = PolicyNames.normalised(settings.policies, withDefault: !settings.noDefaultPolicy)
-        guard !request.policies.contains(Policy.root) else {
-            throw AirlockError.badRequest("auth methods cannot create root tokens")
-        }
-        request.path = "auth/\(mount.path)login"
-        request.displayName = String(mount.path.dropLast()).replacing("/", with: "-")
-        request.meta = metadata
-        let limits = self.limits(settings)
-        request.ttl = limits.ttl
-        request.maxTTL = limits.maxTTL
-        request.explicitMaxTTL = settings.explicitMaxTTL
-        request.period = settings.period
-        request.uses = settings.uses
-        request.issuedThrough = mount.uuid
-        request.loginRole = name
-        request.boundCIDRs = cidrs
-        request.entityID = RandomText.uuid(fromDigest: storage.digest("entity\n\(mount.uuid)\n\(found.role.roleID)"))
-        return request
-    }
-
-    private func limits(_ settings: TokenSettings) -> (ttl: Int, maxTTL: Int) {
-        let maxTTL = settings.maxTTL == 0 ? mount.effectiveMaxTTL : min(settings.maxTTL, mount.effectiveMaxTTL)
-        return (settings.ttl == 0 ? mount.effectiveDefaultTTL : settings.ttl, maxTTL)
-    }
-
-    /// What the role allows a renewal now.
-    /// - Throws: Vault's own 500 when the role is gone.
-    package func renewalLimits(role name: String) throws -> (ttl: Int, maxTTL: Int) {
-        guard let role = try role(name) else {
-            throw AirlockError(
-                .vaultServerError, "failed to renew entry: role \"\(name)\" does not exist during renewal")
-        }
-        return limits(role.token)
-    }
-}
-
-/// Lists of policy names: trimmed, lower-cased, each once.
-package enum PolicyNames {
-    /// In the order given, as a role shows them.
-    package static func asGiven(_ names: [String]) -> [String] {
-        var seen: Set<ExactText> = []
-        return names.map(cleaned).filter { !$0.isEmpty && seen.insert(ExactText($0)).inserted }
-    }
-
-    private static func cleaned(_ name: String) -> String { name.filter { !$0.isWhitespace }.lowercased() }
-
-    /// Sorted, as tokens hold them.
-    package static func normalised(_ names: [String], withDefault: Bool) -> [String] {
-        let names = asGiven(names)
-        if names.contains(Policy.root) { return [Policy.root] }
-        var kept = names.filter { $0 != Policy.fallback }
-        if withDefault { kept.append(Policy.fallback) }
-        return kept.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 }

@@ -17,9 +17,9 @@ enum AppRoleRoutes {
             Route("role/{name}/secret-id-accessor/lookup", [.write: lookupAccessor]),
             Route("role/{name}/secret-id-accessor/destroy", [.write: destroyAccessor, .delete: destroyAccessor]),
         ]
-        + AppRoleFields.all.map { field in
+        + AppRoleFields.paths.map { path, field in
             Route(
-                "role/{name}/\(field.path)",
+                "role/{name}/\(path)",
                 [.read: readField(field), .write: writeField(field), .delete: resetField(field)])
         }
 
@@ -54,9 +54,6 @@ enum AppRoleRoutes {
         guard !(try fields.flag("local_secret_ids") ?? false) else {
             throw AirlockError.badRequest("local_secret_ids is not supported: there is one server, leave it out")
         }
-        guard !(try fields.flag("token_strictly_bind_ip") ?? false) else {
-            throw AirlockError.badRequest("token_strictly_bind_ip is not supported: use token_bound_cidrs")
-        }
         try await roles(call).update(call["name"]) { role in
             if let id = try fields.string("role_id"), !id.isEmpty { role.roleID = id }
             try AppRoleFields.apply(fields, to: &role)
@@ -84,14 +81,14 @@ enum AppRoleRoutes {
 
     // MARK: Single fields
 
-    private static func readField(_ field: AppRoleFields.Field) -> Route.Handler {
+    private static func readField(_ field: RoleField<AppRole>) -> Route.Handler {
         { call in
             guard let role = try roles(call).role(call["name"]) else { throw AirlockError.absent }
             return .data([.init(field.name, field.read(role))])
         }
     }
 
-    private static func writeField(_ field: AppRoleFields.Field) -> Route.Handler {
+    private static func writeField(_ field: RoleField<AppRole>) -> Route.Handler {
         { call in
             let fields = call.fields
             guard fields[field.name] != nil else { throw AirlockError.badRequest("missing \(field.name)") }
@@ -100,7 +97,7 @@ enum AppRoleRoutes {
         }
     }
 
-    private static func resetField(_ field: AppRoleFields.Field) -> Route.Handler {
+    private static func resetField(_ field: RoleField<AppRole>) -> Route.Handler {
         { call in
             try await roles(call).update(call["name"], creates: false) { field.reset(&$0) }
             return .noContent

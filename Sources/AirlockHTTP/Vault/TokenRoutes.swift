@@ -191,8 +191,7 @@ enum TokenRoutes {
         guard let role = token.loginRole,
             let mount = call.services.registry.authMounts.first(where: { $0.uuid == token.issuedThrough })
         else { return nil }
-        return try AppRoles(storage: call.services.storage, mount: mount, now: call.services.now)
-            .renewalLimits(role: role)
+        return try call.services.storage.read { try Login.renewalLimits($0, mount: mount, role: role) }
     }
 
     // MARK: Revoke

@@ -1,0 +1,30 @@
+/// What a login's token is like: the `token_*` fields that the roles of every way to log in share. Times in seconds, 0 meaning
+/// not set.
+package struct TokenSettings: Sendable, Codable, Equatable {
+    package var policies: [String] = []
+    /// Whether the legacy field `policies` set them: then it is shown too.
+    package var policiesAreLegacy = false
+    package var ttl = 0
+    package var maxTTL = 0
+    package var explicitMaxTTL = 0
+    package var period = 0
+    package var uses = 0
+    package var noDefaultPolicy = false
+    package var boundCIDRs: [CIDR] = []
+    package var type = "default"
+
+    package init() {}
+
+    /// - Throws: `AirlockError` with Vault's message when the settings contradict each other.
+    package func check() throws {
+        guard maxTTL == 0 || ttl <= maxTTL else {
+            throw AirlockError.badRequest("'token_ttl' cannot be greater than 'token_max_ttl'")
+        }
+    }
+
+    /// Seconds that a login or a renewal gets without asking, and may get at most, through `mount`.
+    package func limits(_ mount: Mount) -> (ttl: Int, maxTTL: Int) {
+        let longest = maxTTL == 0 ? mount.effectiveMaxTTL : min(maxTTL, mount.effectiveMaxTTL)
+        return (ttl == 0 ? mount.effectiveDefaultTTL : ttl, longest)
+    }
+}

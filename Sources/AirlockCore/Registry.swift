@@ -36,6 +36,8 @@ package final class Registry: Sendable {
                 for (name, policy) in try reader.values(Policy.self, .policy) {
                     fresh.policies[ExactText(name)] = (policy, try policy.rules())
                 }
+                let wrapping = Policy(name: Policy.wrapping, text: Policy.wrappingText)
+                fresh.policies[ExactText(wrapping.name)] = (wrapping, try wrapping.rules())
                 return fresh
             }
         }
@@ -146,7 +148,9 @@ package final class Registry: Sendable {
 
     // MARK: Policies
 
-    package var policyNames: [String] { state.withLock { $0.policies.keys.map(\.text) }.sorted() + [Policy.root] }
+    package var policyNames: [String] {
+        state.withLock { $0.policies.keys.map(\.text) }.filter { $0 != Policy.wrapping }.sorted() + [Policy.root]
+    }
 
     package func policy(_ name: String) -> Policy? { state.withLock { $0.policies[ExactText(name)]?.policy } }
 

@@ -12,6 +12,7 @@ package enum RecordKind: String, Sendable, CaseIterable {
     case token
     case tokenAccessor = "token_accessor"
     case rootToken = "root_token"
+    case wrapped
     case role
     case roleID = "role_id"
     case secretID = "secret_id"

@@ -43,11 +43,11 @@ class Line:
             return re.sub(r"\{(\w+)\}", lambda match: known.get(match[1], match[0]), text) if text else text
 
         token = {"root": True, "nobody": None}.get(self.token, known.get(self.token, self.token))
-        answer = connection.send(self.method, self.path, filled(self.body), token=token, headers=self.headers)
+        answer = connection.send(self.method, filled(self.path), filled(self.body), token=token, headers=self.headers)
         for name, path in self.remember.items():
             value = answer.json
             for member in path:
-                value = value[member]
+                value = value[int(member)] if isinstance(value, list) else value[member]
             known[name] = value
         return answer
 
@@ -80,7 +80,7 @@ DELIBERATE = [
      "HashiCorp's shape, which hvac's own tests compare exactly: name and text, none of OpenBao's additions"),
     (r'400 .*(\{"data":$|"role_id":  as| bad$|1e400|\} zzz$|:01\}|"v"\}\}\}$|\{\'data|"v"\},\})', "failed to decode JSON input: ",
      "a position and a reason; never a character of what was sent, which may be a secret's"),
-    (r'400 .*("1w"|"bogus"|"-1s"|"": ?"empty key"|"junk"|fly|READ|\[1\])', '{"errors":["',
+    (r'400 .*(: bogus|: 1\.5$|"1w"|"bogus"|"-1s"|"": ?"empty key"|"junk"|fly|READ|\[1\])', '{"errors":["',
      "the field and the rule; the value sent is not repeated"),
     (r"400 .*x-www-form-urlencoded", "no data provided", "a form is not read at all"),
     (r"307 GET", lambda body: "", "no HTML"),
@@ -93,7 +93,7 @@ DELIBERATE = [
 
 # Values that no two servers share, by the member's name ...
 OWN_VALUES = {
-    "request_id", "accessor", "client_token", "entity_id", "uuid", "secret_id_accessor", "cluster_name", "cluster_id",
+    "request_id", "accessor", "client_token", "entity_id", "wrapped_accessor", "uuid", "secret_id_accessor", "cluster_name", "cluster_id",
     "commit_date", "build_date", "running_plugin_version", "storage_type", "creation_time", "server_time_utc",
 }
 # ... and by their look, wherever they stand.

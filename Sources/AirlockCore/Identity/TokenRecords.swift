@@ -12,6 +12,7 @@ package enum TokenRecords {
 
     package static func delete(_ transaction: any StorageTransaction, _ token: Token, digest: String) throws {
         try transaction.delete(RecordKey(.token, digest))
+        try transaction.delete(RecordKey(.wrapped, digest))
         try transaction.delete(RecordKey(.tokenAccessor, transaction.digest(token.accessor)))
     }
 

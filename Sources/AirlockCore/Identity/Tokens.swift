@@ -42,6 +42,7 @@ package struct Tokens: Sendable {
             }
             if token.usesLeft > 0 { token.usesLeft = token.usesLeft == 1 ? Token.usedUp : token.usesLeft - 1 }
             try TokenRecords.put(transaction, token, digest: digest)
+            if token.usesLeft == Token.usedUp { try transaction.delete(RecordKey(.wrapped, digest)) }
             return Found(digest: digest, token: token)
         }
     }
@@ -76,6 +77,9 @@ package struct Tokens: Sendable {
 
     /// The same inside a transaction that has more to do, such as checking the role of a login.
     package func issue(_ request: TokenRequest, in transaction: any StorageTransaction) throws -> IssuedToken {
+        guard !request.policies.contains(Policy.wrapping) else {
+            throw AirlockError.badRequest("cannot assign policy \"\(Policy.wrapping)\"")
+        }
         let made = issued(request)
         let digest = transaction.digest(String(decoding: made.text.bytes, as: UTF8.self))
         if request.chosenText != nil, try TokenRecords.live(transaction, digest, now: made.token.issued) != nil {

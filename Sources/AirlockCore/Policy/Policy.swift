@@ -12,6 +12,14 @@ package struct Policy: Sendable, Codable {
 
     package static let root = "root"
     package static let fallback = "default"
+    /// What a token that wraps an answer has; no other token does, and nobody changes it.
+    package static let wrapping = "response-wrapping"
+
+    package static let wrappingText = """
+        path "sys/wrapping/unwrap" { capabilities = ["update"] }
+        path "auth/token/revoke-self" { capabilities = ["update"] }
+
+        """
 
     /// What each token may do unless it was made without the `default` policy. Of Vault's default policy these are the
     /// grants on paths that Airlock serves.
@@ -21,6 +29,18 @@ package struct Policy: Sendable, Codable {
         path "auth/token/renew-self"  { capabilities = ["update"] }
         path "auth/token/revoke-self" { capabilities = ["update"] }
         path "sys/capabilities-self"  { capabilities = ["update"] }
+
+        # Leases, and answers wrapped for it.
+        path "sys/leases/lookup"   { capabilities = ["update"] }
+        path "sys/leases/renew"    { capabilities = ["update"] }
+        path "sys/wrapping/wrap"   { capabilities = ["update"] }
+        path "sys/wrapping/lookup" { capabilities = ["update"] }
+        path "sys/wrapping/unwrap" { capabilities = ["update"] }
+
+        # What says and changes nothing.
+        path "sys/tools/hash"               { capabilities = ["update"] }
+        path "sys/tools/hash/*"             { capabilities = ["update"] }
+        path "sys/internal/ui/resultant-acl" { capabilities = ["read"] }
 
         """
 

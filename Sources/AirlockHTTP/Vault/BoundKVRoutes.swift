@@ -111,6 +111,7 @@ enum BoundKVRoutes {
     private static func passed(_ call: Call) async throws -> VaultResponse {
         let bound = try bound(call)
         guard let upstream = bound.upstream else { return try await embedded(call) }
+        try call.refuseWrapping(of: "a backend's own answer")
         let request = ForwardedRequest(
             method: call.request.method, path: String(call.request.path.dropFirst(bound.mount.path.count)),
             query: "", contentType: call.request.contentType, body: SecretPayload(call.request.rawBody))

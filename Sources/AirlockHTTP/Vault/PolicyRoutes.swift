@@ -35,7 +35,9 @@ enum PolicyRoutes {
 
     private static let write: Route.Handler = { call in
         let name = call["name"].lowercased()
-        guard name != Policy.root else { throw AirlockError.badRequest("cannot update \"root\" policy") }
+        guard name != Policy.root, name != Policy.wrapping else {
+            throw AirlockError.badRequest("cannot update \"\(name)\" policy")
+        }
         var warnings: [String] = []
         var text = try call.fields.string("policy")
         if text == nil, let rules = try call.fields.string("rules") {
@@ -58,8 +60,8 @@ enum PolicyRoutes {
 
     private static let delete: Route.Handler = { call in
         let name = call["name"].lowercased()
-        guard name != Policy.root, name != Policy.fallback else {
-            throw AirlockError.badRequest("cannot delete \(name == Policy.root ? "\"root\"" : name) policy")
+        guard ![Policy.root, Policy.wrapping, Policy.fallback].contains(name) else {
+            throw AirlockError.badRequest("cannot delete \(name == Policy.fallback ? name : "\"\(name)\"") policy")
         }
         try await call.services.registry.deletePolicy(name)
         return .noContent

@@ -97,6 +97,8 @@ struct Route: Sendable {
     enum Guard: Sendable {
         /// No token needed, no policy asked.
         case open
+        /// The same, and the token is left alone: it may be one that a look would use up. The handler looks at it.
+        case unread
         /// A good token whose policies allow the operation on the path.
         case policy
         /// The same, and `sudo` besides, for writes and deletes; reads need no more than the policy.
@@ -110,6 +112,8 @@ struct Route: Sendable {
     }
 
     let access: Guard
+    /// Whether anybody may come.
+    var isOpen: Bool { access == .open || access == .unread }
     let operations: [VaultRequest.Operation: Handler]
     /// Whether the thing exists: then a write needs `update`, otherwise `create`. Without it a write always needs `update`.
     let exists: (@Sendable (Call) async throws -> Bool)?

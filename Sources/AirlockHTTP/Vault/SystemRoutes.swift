@@ -12,6 +12,7 @@ enum SystemRoutes {
             Route("key-status", [.read: keyStatus]),
             Route("rotate", access: .sudo, [.write: rotate]),
         ] + MountRoutes.table + PolicyRoutes.table + CapabilityRoutes.table + MetricsRoutes.table + CacheRoutes.table
+        + WrappingRoutes.table
 
     /// The protocol version whose behaviour this surface has; clients switch features on by it.
     static let protocolVersion = "2.7.2"

@@ -10,6 +10,7 @@ enum UpstreamLoginRoutes {
 
     private static let login: Route.Handler = { call in
         guard let upstream = call.services.upstream else { throw AirlockError.unsupportedPath }
+        try call.refuseWrapping(of: "a login that the upstream decides about")
         let request = ForwardedRequest(
             method: call.request.method, path: call.request.path, query: call.request.rawQuery,
             contentType: call.request.contentType, body: SecretPayload(call.request.rawBody))

@@ -26,6 +26,8 @@ struct VaultRequest: Sendable {
     let cacheControl: String?
     /// A webhook's, sent without a token.
     let signature: String?
+    /// Seconds for which the answer is to be wrapped; `nil` when it is not.
+    let wrapTTL: Int?
     /// The body as it came; empty when there is none or it has not been read yet.
     private(set) var rawBody: [UInt8] = []
     /// The same, but empty when it is not to be read as JSON.
@@ -60,7 +62,7 @@ struct VaultRequest: Sendable {
         let named = request.headers[VaultRequest.vaultNamespace]?.trimmingBlanks ?? ""
         let namespace = named.split(separator: "/").joined(separator: "/")
         self.namespace = namespace == "root" ? "" : namespace
-        try VaultRequest.checkHeaders(request.headers)
+        wrapTTL = try VaultRequest.wrapTTL(request.headers)
         if operation == .patch { try VaultRequest.checkPatchType(request.headers[.contentType]) }
     }
 
@@ -79,6 +81,9 @@ struct VaultRequest: Sendable {
         body = isForm && collected.first != UInt8(ascii: "{") ? [] : collected
         (fields, memberRanges) = try VaultRequest.parse(body)
     }
+
+    /// As Vault's router sees it: a list is of a folder.
+    var pathAsRouted: String { operation == .list && !path.hasSuffix("/") ? path + "/" : path }
 
     /// The value of a top-level member exactly as it was sent.
     func verbatim(_ member: String) -> [UInt8]? { memberRanges[member].map { Array(body[$0]) } }
@@ -173,6 +178,7 @@ struct VaultRequest: Sendable {
     private static let airlockSignature = HTTPField.Name("X-Airlock-Signature")!
     private static let vaultNamespace = HTTPField.Name("X-Vault-Namespace")!
     private static let vaultWrapTTL = HTTPField.Name("X-Vault-Wrap-TTL")!
+    private static let vaultWrapFormat = HTTPField.Name("X-Vault-Wrap-Format")!
 
     /// `X-Vault-Token` wins over `Authorization: Bearer`, whose scheme is case-sensitive (VAULT-PROTOCOL 1.1).
     static func token(_ headers: HTTPFields) -> SecretPayload? {
@@ -182,12 +188,20 @@ struct VaultRequest: Sendable {
         return text.isEmpty ? nil : SecretPayload(Array(text.utf8))
     }
 
-    private static func checkHeaders(_ headers: HTTPFields) throws {
-        // Answering unwrapped what was asked for wrapped would hand out a secret in the clear.
-        if let ttl = headers[vaultWrapTTL], ttl != "0", !ttl.isEmpty {
-            throw AirlockError.badRequest(
-                "response wrapping is not supported: send the request without X-Vault-Wrap-TTL")
+    private static func wrapTTL(_ headers: HTTPFields) throws -> Int? {
+        guard let text = headers[vaultWrapTTL]?.trimmingBlanks else { return nil }
+        guard let nanoseconds = GoDuration.parse(text) else {
+            throw AirlockError.badRequest("error parsing X-Vault-Wrap-TTL header: time: invalid duration")
         }
+        guard nanoseconds >= 0 else {
+            throw AirlockError.badRequest(
+                "error parsing X-Vault-Wrap-TTL header: requested wrap ttl cannot be negative")
+        }
+        guard nanoseconds > 0 else { return nil }
+        guard headers[vaultWrapFormat] == nil else {
+            throw AirlockError.badRequest("a wrapping token has one format: send no X-Vault-Wrap-Format")
+        }
+        return max(1, Int(nanoseconds / 1_000_000_000))
     }
 
     private static func checkPatchType(_ type: String?) throws {

@@ -20,6 +20,8 @@ struct VaultResponse: Sendable {
     struct Envelope: Sendable {
         var data: JSON = .null
         var auth: JSON = .null
+        /// Where the answer itself can be had; then there is nothing else in the envelope.
+        var wrapInfo: JSON = .null
         var warnings: [String] = []
         var leaseDuration = 0
         /// Repeat the members of `data` at the top level, as several `sys/` reads do for older clients.
@@ -130,9 +132,10 @@ extension VaultResponse.Envelope {
         var members: [JSON.Member] = []
         if repeatsData { members += data.members ?? [] }
         members += [
-            .init("request_id", .string(RandomText.uuid())), .init("lease_id", ""), .init("renewable", false),
-            .init("lease_duration", .integer(leaseDuration)), .init("data", data), .init("wrap_info", .null),
-            .init("warnings", warnings.isEmpty ? .null : .strings(warnings)), .init("auth", auth),
+            .init("request_id", .string(wrapInfo.isNull ? RandomText.uuid() : "")), .init("lease_id", ""),
+            .init("renewable", false), .init("lease_duration", .integer(leaseDuration)), .init("data", data),
+            .init("wrap_info", wrapInfo), .init("warnings", warnings.isEmpty ? .null : .strings(warnings)),
+            .init("auth", auth),
         ]
         return .object(members)
     }

@@ -20,11 +20,12 @@ struct VaultSurface: Sendable {
         guard parsed.operation != .unknown else { throw AirlockError(.notAllowed, nil) }
         var target = target(of: parsed.path)
         var route = target.flatMap { $0.engine.route(for: $0.path) }
-        let isOpen = route?.route.access == .open
+        let isOpen = route?.route.isOpen ?? false
         let isSigned =
             route?.route.access == .signed && parsed.operation == .write && parsed.signature != nil
             && services.webhook != nil
-        let principal = try await principal(parsed, isOptional: isOpen || isSigned)
+        let isUnread = route?.route.access == .unread
+        let principal = isUnread ? nil : try await principal(parsed, isOptional: isOpen || isSigned)
         if target == nil, let principal, services.mount(for: parsed.path, opening: principal) != nil {
             target = self.target(of: parsed.path)
             route = target.flatMap { $0.engine.route(for: $0.path) }
@@ -39,7 +40,7 @@ struct VaultSurface: Sendable {
         }
         var call = Call(request: parsed, services: services, principal: principal, mount: target?.mount)
         call.captures = route?.captures ?? [:]
-        return try await answer(call, target, route?.route).rendered()
+        return try await answer(call, target, route?.route).wrapped(for: call).rendered()
     }
 
     /// Airlock has no namespaces of its own, but clients go on naming the one that their vault has for a mount.
@@ -56,7 +57,7 @@ struct VaultSurface: Sendable {
     private static let openBodyLimit = 1024 * 1024
 
     private func answer(_ call: Call, _ target: Target?, _ route: Route?) async throws -> VaultResponse {
-        let isOpen = route?.access == .open
+        let isOpen = route?.isOpen ?? false
         let request = call.request
         // Before the policy is asked: a rule on `a/b` must not be got round by writing to `a/b/`.
         guard request.operation != .write || request.path.utf8.last != UInt8(ascii: "/") else {
@@ -142,8 +143,7 @@ struct VaultSurface: Sendable {
     }
 
     private func noHandler(_ request: VaultRequest) -> AirlockError {
-        let path = request.operation == .list && !request.path.hasSuffix("/") ? request.path + "/" : request.path
-        return AirlockError(.notFound, "no handler for route \"\(path)\". route entry not found.")
+        AirlockError(.notFound, "no handler for route \"\(request.pathAsRouted)\". route entry not found.")
     }
 
     static func capability(_ operation: VaultRequest.Operation) -> Capabilities {

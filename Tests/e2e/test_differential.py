@@ -8,6 +8,7 @@ import re
 import pytest
 
 import servers
+from comparison import comparable
 from conftest import chosen
 from wire import Connection
 
@@ -90,45 +91,6 @@ DELIBERATE = [
      lambda body: body | {"data": body["data"] | {"display_name": "root", "path": "auth/token/root"}},
      "what a root token is in production; a dev server's is made by auth/token/create"),
 ]
-
-# Values that no two servers share, by the member's name ...
-OWN_VALUES = {
-    "request_id", "accessor", "client_token", "entity_id", "wrapped_accessor", "uuid", "secret_id_accessor", "cluster_name", "cluster_id",
-    "commit_date", "build_date", "running_plugin_version", "storage_type", "creation_time", "server_time_utc",
-}
-# ... and by their look, wherever they stand.
-LOOKS = [
-    (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
-    (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
-    (r"\bs\.[A-Za-z0-9]{24}\b", "<token>"),
-    (r"\b((?:auth_)?[a-z]+)_[0-9a-f]{8}\b", r"\1_<id>"),
-]
-
-
-def normalise(value, name=""):
-    if isinstance(value, dict):
-        return {key: normalise(member, key) for key, member in value.items()}
-    if isinstance(value, list):
-        return [normalise(member) for member in value]
-    if name in OWN_VALUES and value:
-        return f"<{name}>"
-    if name == "version" and isinstance(value, str) and "." in value:
-        return "<version>"  # the program's, in health and seal-status
-    if name == "ttl" and isinstance(value, int):
-        return round(value / 60) * 60  # what is left of a lease
-    if isinstance(value, str):
-        for pattern, replacement in LOOKS:
-            value = re.sub(pattern, replacement, value)
-    return value
-
-
-def comparable(answer):
-    """Body and redirection without what differs between any two servers."""
-    try:
-        body = normalise(json.loads(answer.body)) if answer.body else ""
-    except ValueError:
-        body = answer.text
-    return body, answer.headers["Location"]
 
 
 @pytest.fixture(scope="module")

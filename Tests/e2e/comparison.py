@@ -1,0 +1,68 @@
+"""Answers of two servers made comparable: what no two servers share is taken out of them."""
+
+import json
+import re
+
+# Values that no two servers share, by the member's name ...
+OWN_VALUES = {
+    "request_id", "accessor", "client_token", "entity_id", "wrapped_accessor", "uuid", "secret_id_accessor", "cluster_name", "cluster_id",
+    "commit_date", "build_date", "running_plugin_version", "storage_type", "creation_time", "server_time_utc",
+}
+# ... and by their look, wherever they stand.
+LOOKS = [
+    (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
+    (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
+    (r"\bs\.[A-Za-z0-9]{24}\b", "<token>"),
+    (r"\b((?:auth_)?[a-z]+)_[0-9a-f]{8}\b", r"\1_<id>"),
+]
+
+
+def normalise(value, name=""):
+    if isinstance(value, dict):
+        return {key: normalise(member, key) for key, member in value.items()}
+    if isinstance(value, list):
+        return [normalise(member) for member in value]
+    if name in OWN_VALUES and value and not str(value).startswith("<<"):
+        return f"<{name}>"
+    if name == "version" and isinstance(value, str) and "." in value:
+        return "<version>"  # the program's, in health and seal-status
+    if name == "ttl" and isinstance(value, int):
+        return round(value / 60) * 60  # what is left of a lease
+    if isinstance(value, str):
+        for pattern, replacement in LOOKS:
+            value = re.sub(pattern, replacement, value)
+    return value
+
+
+def comparable(answer):
+    """Body and redirection without what differs between any two servers."""
+    try:
+        body = normalise(json.loads(answer.body)) if answer.body else ""
+    except ValueError:
+        body = answer.text
+    return body, answer.headers["Location"]
+
+
+def same(one, other, name=""):
+    """Equal, but for the seconds that pass between two answers, and for the order where a server keeps none."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key], key) for key in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        if all(isinstance(member, str) and member.startswith("<<") for member in [*one, *other]):
+            one, other = sorted(one), sorted(other)
+        return len(one) == len(other) and all(same(*members) for members in zip(one, other))
+    if name == "ttl" and isinstance(one, int) and isinstance(other, int):
+        return abs(one - other) <= 5
+    return one == other and (isinstance(one, bool) == isinstance(other, bool))
+
+
+def first_difference(one, other, at=""):
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in sorted(one.keys() | other.keys()):
+            if key not in one or key not in other or not same(one[key], other[key], key):
+                return first_difference(one.get(key), other.get(key), f"{at}.{key}")
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        for index, members in enumerate(zip(one, other)):
+            if not same(*members):
+                return first_difference(*members, f"{at}[{index}]")
+    return f"{at}: {one} != {other}"

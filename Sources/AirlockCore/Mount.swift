@@ -2,6 +2,9 @@
 package struct Mount: Sendable, Codable, Equatable {
     package enum Engine: String, Sendable, Codable {
         case kv, approle, token, system
+
+        /// A way to log in.
+        package var isAuth: Bool { self != .kv && self != .system }
     }
 
     /// Ends in `/`; below `auth/` for a way to log in, where it is written without that prefix.
@@ -16,6 +19,10 @@ package struct Mount: Sendable, Codable, Equatable {
     package var defaultLeaseTTL = 0
     package var maxLeaseTTL = 0
     package var tokenType = "default-service"
+    /// `unauth`: listed to those without a token too; `hidden` or `nil`: not.
+    package var listingVisibility: String?
+
+    package static let unauthenticated = "unauth"
 
     /// What 0 stands for: 32 days (VAULT-PROTOCOL 4).
     package static let systemLeaseTTL = 2_764_800
@@ -28,7 +35,7 @@ package struct Mount: Sendable, Codable, Equatable {
         self.description = description
         self.options = options
         self.uuid = uuid
-        let kind = engine == .approle || engine == .token ? "auth_\(engine.rawValue)" : engine.rawValue
+        let kind = engine.isAuth ? "auth_\(engine.rawValue)" : engine.rawValue
         accessor = "\(kind)_\(uuid.prefix(8))"
     }
 

@@ -88,6 +88,7 @@ package final class Registry: Sendable {
             for kind in [RecordKind.kvConfig, .kvMetadata, .kvVersion, .kvSecret] {
                 try transaction.deleteAll(kind, scope: mount.uuid)
             }
+            try TokenRecords.delete(transaction, below: path)
             try transaction.delete(RecordKey(.mount, path))
         }
         try reload()
@@ -100,11 +101,22 @@ package final class Registry: Sendable {
         let key = RecordKey(auth ? .authMount : .mount, path)
         try await storage.write { transaction in
             guard var mount = try transaction.value(Mount.self, key) else {
-                throw AirlockError.badRequest("cannot fetch sysview for path \"\(path)\"")
+                throw AirlockError.badRequest(
+                    "tune of path \"\(auth ? "auth/" : "")\(path)\" failed: no mount entry found")
             }
             try change(&mount)
             try transaction.put(key, value: mount)
         }
+        try reload()
+    }
+
+    /// - Parameter id: what the move is asked about by.
+    package func move(_ remount: Remount, id: String, now: Timestamp) async throws {
+        if !remount.isAuth {
+            try refuseBound(remount.source)
+            try refuseBound(remount.target)
+        }
+        try await storage.write { try remount.perform(in: $0, id: id, now: now) }
         try reload()
     }
 
@@ -135,7 +147,7 @@ package final class Registry: Sendable {
         try await storage.write { transaction in
             guard let mount = try transaction.value(Mount.self, RecordKey(.authMount, path)) else { return }
             try AppRoles.dropAll(transaction, mount: mount)
-            try TokenRecords.delete(transaction) { $0.issuedThrough == mount.uuid }
+            try TokenRecords.delete(transaction, below: "auth/" + path)
             try transaction.delete(RecordKey(.authMount, path))
         }
         try reload()

@@ -13,6 +13,7 @@ package enum RecordKind: String, Sendable, CaseIterable {
     case tokenAccessor = "token_accessor"
     case rootToken = "root_token"
     case wrapped
+    case remount
     case role
     case roleID = "role_id"
     case secretID = "secret_id"

@@ -7,12 +7,14 @@ import re
 OWN_VALUES = {
     "request_id", "accessor", "client_token", "entity_id", "wrapped_accessor", "uuid", "secret_id_accessor", "cluster_name", "cluster_id",
     "commit_date", "build_date", "running_plugin_version", "storage_type", "creation_time", "server_time_utc",
+    "random_bytes",
 }
 # ... and by their look, wherever they stand.
 LOOKS = [
     (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
     (r"\bs\.[A-Za-z0-9]{24}\b", "<token>"),
+    (r"\bh[0-9a-f]{60,64}\b", "<lease>"),
     (r"\b((?:auth_)?[a-z]+)_[0-9a-f]{8}\b", r"\1_<id>"),
 ]
 

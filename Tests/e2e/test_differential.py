@@ -83,6 +83,12 @@ DELIBERATE = [
      "a position and a reason; never a character of what was sent, which may be a secret's"),
     (r'400 .*(: bogus|: 1\.5$|"1w"|"bogus"|"-1s"|"": ?"empty key"|"junk"|fly|READ|\[1\])', '{"errors":["',
      "the field and the rule; the value sent is not repeated"),
+    (r'400 .*("input":"not|hash/md5|tune  .*"version":"3"|tune  .*plugin_version|auth/token/tune)', '{"errors":["',
+     "what to do instead; the value sent is not repeated"),
+    (r"200 GET /v1/sys/key-status", without("encryptions"), "nobody counts them"),
+    (r"200 POST /v1/sys/remount",
+     lambda body: body | {"warnings": ["The mount has been moved. sys/remount/status and the migration_id tell it for a day."]},
+     "the move is done, not queued"),
     (r"400 .*x-www-form-urlencoded", "no data provided", "a form is not read at all"),
     (r"307 GET", lambda body: "", "no HTML"),
     (r"200 GET /v1/sys/(internal/ui/)?mounts$", '"secret/":{"accessor":"kv_', "only what is there: no cubbyhole, no identity store"),
@@ -107,6 +113,8 @@ def play(name, folder):
         for line in LINES:
             try:
                 played.append(line.send(connection, known))
+                if line.path == "/v1/sys/remount" and played[-1].status == 200:
+                    await_move(connection, played[-1].data["migration_id"])
             except Exception as failure:  # shown by that line's own test
                 played.append(failure)
                 connection.close()
@@ -114,6 +122,14 @@ def play(name, folder):
         return played
     finally:
         server.stop()
+
+
+def await_move(connection, migration):
+    """OpenBao moves a mount after it has answered."""
+    def status():
+        return connection.get(f"/v1/sys/remount/status/{migration}").data["migration_info"]["status"]
+
+    servers.wait_until(lambda: status() != "in-progress", "the mount is moved")
 
 
 @pytest.mark.parametrize("number", range(len(LINES)), ids=[f"{line.number}: {line.text[:90]}" for line in LINES])

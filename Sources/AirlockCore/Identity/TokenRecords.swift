@@ -36,6 +36,11 @@ package enum TokenRecords {
         }
     }
 
+    /// The same for the tokens that came from below a path (ends in `/`): those made there, and those that wrap an answer.
+    package static func delete(_ transaction: any StorageTransaction, below path: String) throws {
+        try delete(transaction) { Leases.folder($0.path).utf8.starts(with: path.utf8) }
+    }
+
     /// Deletes a token and everything made with it, directly or not.
     package static func deleteTree(_ transaction: any StorageTransaction, _ root: Token, digest: String) throws {
         try delete(transaction, root, digest: digest)

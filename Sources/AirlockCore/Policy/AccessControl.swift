@@ -64,6 +64,20 @@ package struct AccessControl: Sendable {
         return rule.names
     }
 
+    /// What is granted, for a client that wants to know where it may go: whole paths, and prefixes of paths. Patterns with a
+    /// `+` are left out, as Vault leaves them out. `nil` for who may do everything.
+    package var listed: (exact: [(path: String, names: [String])], prefixes: [(path: String, names: [String])])? {
+        if isRoot { return nil }
+        func listed(_ path: some Sequence<UInt8>, _ rule: Capabilities) -> (path: String, names: [String]) {
+            (String(decoding: Array(path), as: UTF8.self), rule.isDenied ? ["deny"] : rule.names)
+        }
+        let prefixes = patterns.filter { $0.pattern.isPrefixOnly }
+        return (
+            exact.map { listed($0.key, $0.value) }.sorted { $0.path < $1.path },
+            prefixes.map { listed($0.pattern.text.dropLast(), $0.capabilities) }.sorted { $0.path < $1.path }
+        )
+    }
+
     /// Whether anything at or below the mount (ends in `/`) is granted: then the `kv` commands' preflight may see it.
     package func grantsAnything(below mount: String) -> Bool {
         if isRoot { return true }

@@ -26,6 +26,9 @@ struct PathPattern: Sendable {
         wildcardSegments = segments.count { $0 == PathPattern.plus }
     }
 
+    /// Without a `+` segment.
+    var isPrefixOnly: Bool { prefix != nil && wildcardSegments == 0 }
+
     func matches(_ path: [UInt8]) -> Bool {
         var rest = path[...]
         for (index, segment) in segments.enumerated() {

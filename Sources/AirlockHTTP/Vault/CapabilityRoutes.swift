@@ -6,6 +6,7 @@ enum CapabilityRoutes {
         Route("capabilities", [.write: ofToken]),
         Route("capabilities-self", [.write: ofSelf]),
         Route("capabilities-accessor", [.write: ofAccessor]),
+        Route("internal/ui/resultant-acl", [.read: resultant]),
     ]
 
     /// Each path is compared with every wildcard of the policies, and any token may ask.
@@ -27,6 +28,17 @@ enum CapabilityRoutes {
             throw AirlockError.badRequest(AirlockError.multi("invalid accessor"))
         }
         return try answer(call, access: call.services.registry.accessControl(found.token.policies))
+    }
+
+    private static let resultant: Route.Handler = { call in
+        guard let listed = try call.requirePrincipal().access.listed else { return .data([.init("root", true)]) }
+        func object(_ rules: [(path: String, names: [String])]) -> JSON {
+            .object(rules.map { .init($0.path, ["capabilities": .strings($0.names)]) })
+        }
+        return .data([
+            .init("exact_paths", object(listed.exact)), .init("glob_paths", object(listed.prefixes)),
+            .init("root", false),
+        ])
     }
 
     private static func answer(_ call: Call, access: AccessControl) throws -> VaultResponse {

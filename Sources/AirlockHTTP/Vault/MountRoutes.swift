@@ -5,12 +5,18 @@ enum MountRoutes {
     static let table: [Route] = [
         Route("mounts", [.read: { call in listed(call.services.registry.mounts + [system]) }]),
         Route(
-            "mounts/auth/{path*}/tune", access: .sudoToChange, [.read: readTune(auth: true), .write: tune(auth: true)]),
-        Route("mounts/{path*}/tune", [.read: readTune(auth: false), .write: tune(auth: false)]),
+            "mounts/auth/{path*}/tune", access: .sudoToChange,
+            [.read: MountTuning.read(auth: true), .write: MountTuning.write(auth: true)]),
+        Route(
+            "mounts/{path*}/tune", [.read: MountTuning.read(auth: false), .write: MountTuning.write(auth: false)]),
         Route("mounts/{path*}", [.read: read, .write: enable, .delete: disable]),
         Route("auth", access: .sudoToChange, [.read: { call in listed(call.services.registry.authMounts + [token]) }]),
-        Route("auth/{path*}/tune", access: .sudoToChange, [.read: readTune(auth: true), .write: tune(auth: true)]),
+        Route(
+            "auth/{path*}/tune", access: .sudoToChange,
+            [.read: MountTuning.read(auth: true), .write: MountTuning.write(auth: true)]),
         Route("auth/{path*}", access: .sudoToChange, [.read: readAuth, .write: enableAuth, .delete: disableAuth]),
+        Route("remount", access: .sudo, [.write: remount]),
+        Route("remount/status/{id}", [.read: remountStatus]),
         Route("internal/ui/mounts", access: .open, [.read: visibleMounts]),
         Route("internal/ui/mounts/{path*}", access: .open, [.read: preflight]),
     ]
@@ -24,19 +30,12 @@ enum MountRoutes {
     // MARK: Rendering
 
     private static func members(_ mount: Mount) -> [JSON.Member] {
-        var config: [JSON.Member] = [
-            .init("default_lease_ttl", .integer(mount.defaultLeaseTTL)), .init("force_no_cache", false),
-            .init("max_lease_ttl", .integer(mount.maxLeaseTTL)),
-        ]
-        if mount.engine == .approle || mount.engine == .token {
-            config.append(.init("token_type", .string(mount.tokenType)))
-        }
         let isBuiltIn = mount.engine == .system || mount.engine == .token
-        return [.init("accessor", .string(mount.accessor)), .init("config", .object(config))]
+        return [.init("accessor", .string(mount.accessor)), .init("config", .object(MountTuning.config(mount)))]
             + (isBuiltIn ? [] : [.init("deprecation_status", "supported")]) + [
                 .init("description", .string(mount.description)),
-                .init("external_entropy_access", false), .init("local", false), .init("options", options(mount)),
-                .init("plugin_version", ""),
+                .init("external_entropy_access", false), .init("local", false),
+                .init("options", MountTuning.options(mount)), .init("plugin_version", ""),
                 .init("running_plugin_version", .string("v\(SystemRoutes.protocolVersion)+builtin.bao")),
                 .init("running_sha256", ""), .init("seal_wrap", .bool(mount.engine == .system)),
                 .init("type", .string(mount.engine.rawValue)),
@@ -44,24 +43,25 @@ enum MountRoutes {
             ]
     }
 
-    private static func options(_ mount: Mount) -> JSON {
-        guard let options = mount.options else { return .null }
-        return .object(options.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) })
-    }
-
     private static func listed(_ mounts: [Mount]) -> VaultResponse {
         .data(mounts.map { .init($0.path, .object(members($0))) }, repeatsData: true)
     }
 
-    private static func normalised(_ path: String) -> String {
+    static func normalised(_ path: String) -> String {
         path.split(separator: "/").joined(separator: "/") + "/"
+    }
+
+    /// The mount of exactly this path; for `sys/` and `auth/token/` what stands for one.
+    static func mount(_ call: Call, _ path: String, auth: Bool) -> Mount? {
+        if path == (auth ? token.path : system.path) { return auth ? token : system }
+        return auth ? call.services.registry.authMount(named: path) : call.services.registry.mount(named: path)
     }
 
     // MARK: Secrets engines
 
     private static let read: Route.Handler = { call in
         let path = normalised(call["path"])
-        guard let mount = call.services.registry.mount(named: path) else {
+        guard let mount = mount(call, path, auth: false) else {
             throw AirlockError.badRequest("No secret engine mount at \(path)")
         }
         return .data(members(mount), repeatsData: true)
@@ -89,7 +89,7 @@ enum MountRoutes {
         }
         var mount = Mount(
             path: path, engine: .kv, description: try call.fields.string("description") ?? "", options: options ?? [:])
-        try configure(&mount, call.fields["config"].map(Fields.init) ?? Fields(.object([])))
+        try MountTuning.configure(&mount, call)
         try await call.services.registry.enable(mount)
         return .noContent
     }
@@ -101,64 +101,42 @@ enum MountRoutes {
         return .noContent
     }
 
-    private static func configure(_ mount: inout Mount, _ fields: Fields) throws {
-        if let seconds = try unlessEmpty(fields, "default_lease_ttl") { mount.defaultLeaseTTL = seconds }
-        if let seconds = try unlessEmpty(fields, "max_lease_ttl") { mount.maxLeaseTTL = seconds }
-        guard mount.effectiveDefaultTTL <= mount.effectiveMaxTTL else {
+    // MARK: Moving
+
+    private static let remount: Route.Handler = { call in
+        let (from, to) = (try call.fields.string("from") ?? "", try call.fields.string("to") ?? "")
+        guard !from.isEmpty, !to.isEmpty else {
+            throw AirlockError.badRequest("both 'from' and 'to' path must be specified as a string")
+        }
+        guard to.last != " " else { throw AirlockError.badRequest("'to' path cannot contain trailing whitespace") }
+        guard !to.contains("//") else {
             throw AirlockError.badRequest(
-                "backend max lease TTL of \(mount.effectiveMaxTTL) would be less than backend default lease TTL of \(mount.effectiveDefaultTTL)"
-            )
+                "invalid destination mount: path '\(to)/' does not match cleaned path '\(normalised(to))'")
         }
+        let id = RandomText.uuid()
+        let remount = try Remount(from: normalised(from), to: normalised(to))
+        try await call.services.registry.move(remount, id: id, now: call.services.now())
+        return .data(
+            [.init("migration_id", .string(id))], repeatsData: true,
+            warnings: ["The mount has been moved. sys/remount/status and the migration_id tell it for a day."])
     }
 
-    private static func unlessEmpty(_ fields: Fields, _ name: String) throws -> Int? {
-        if case .string("")? = fields[name] { return nil }
-        return try fields.seconds(name)
-    }
-
-    private static func readTune(auth: Bool) -> Route.Handler {
-        { call in
-            let path = normalised(call["path"])
-            let registry = call.services.registry
-            guard let mount = auth ? registry.authMount(named: path) : registry.mount(named: path) else {
-                throw AirlockError.badRequest("cannot fetch sysview for path \"\(auth ? "auth/" : "")\(path)\"")
-            }
-            var members: [JSON.Member] = [
-                .init("default_lease_ttl", .integer(mount.effectiveDefaultTTL)),
-                .init("description", .string(mount.description)), .init("force_no_cache", false),
-                .init("max_lease_ttl", .integer(mount.effectiveMaxTTL)),
-            ]
-            if !(mount.options ?? [:]).isEmpty { members.append(.init("options", options(mount))) }
-            if auth { members.append(.init("token_type", .string(mount.tokenType))) }
-            return .data(members, repeatsData: true)
-        }
-    }
-
-    private static func tune(auth: Bool) -> Route.Handler {
-        { call in
-            let fields = call.fields
-            let version = try fields["options"].map { try Fields($0).string("version") } ?? nil
-            try await call.services.registry.tune(normalised(call["path"]), auth: auth) { mount in
-                if let description = try fields.string("description") { mount.description = description }
-                try configure(&mount, fields)
-                guard let version, !auth else { return }
-                guard version == String(mount.kvVersion) else {
-                    throw AirlockError.badRequest(
-                        mount.kvVersion == 2
-                            ? "cannot downgrade mount from version 2"
-                            : "upgrading a mount to version 2 is not supported: enable a new one and copy the secrets")
-                }
-            }
-            return .noContent
-        }
+    private static let remountStatus: Route.Handler = { call in
+        let id = call["id"]
+        guard let remount = try Remount.done(id, in: call.services.storage) else { throw AirlockError.absent }
+        let info: JSON = [
+            "source_mount": .string(remount.source), "target_mount": .string(remount.target), "status": "success",
+        ]
+        return .data([.init("migration_id", .string(id)), .init("migration_info", info)])
     }
 
     // MARK: Ways to log in
 
     private static let readAuth: Route.Handler = { call in
         let path = normalised(call["path"])
-        let mount = path == token.path ? token : call.services.registry.authMount(named: path)
-        guard let mount else { throw AirlockError.badRequest("No auth engine at \(path)") }
+        guard let mount = mount(call, path, auth: true) else {
+            throw AirlockError.badRequest("No auth engine at \(path)")
+        }
         return .data(members(mount), repeatsData: true)
     }
 
@@ -174,7 +152,7 @@ enum MountRoutes {
         guard type == "approle" else { throw AirlockError.badRequest("plugin not found in the catalog: \(type)") }
         var mount = Mount(
             path: path, engine: .approle, description: try call.fields.string("description") ?? "", options: [:])
-        try configure(&mount, call.fields["config"].map(Fields.init) ?? Fields(.object([])))
+        try MountTuning.configure(&mount, call)
         try await call.services.registry.enableAuth(mount)
         return .noContent
     }
@@ -190,18 +168,31 @@ enum MountRoutes {
 
     // MARK: Preflight
 
-    /// Without a token nothing is visible, and that is no error.
+    /// Without a token only what is tuned to be listed so, and that is no error when it is nothing.
     private static let visibleMounts: Route.Handler = { call in
-        guard let principal = call.principal else {
-            return .data([.init("auth", .object([])), .init("secret", .object([]))])
+        let (mounts, authMounts) = (call.services.registry.mounts, call.services.registry.authMounts)
+        guard let access = call.principal?.access else {
+            guard call.request.token == nil else { throw AirlockError.invalidToken }
+            func listed(_ mounts: [Mount]) -> JSON {
+                .object(
+                    mounts.filter { $0.listingVisibility == Mount.unauthenticated }.map { mount in
+                        .init(
+                            mount.path,
+                            [
+                                "description": .string(mount.description), "options": MountTuning.options(mount),
+                                "type": .string(mount.engine.rawValue),
+                            ])
+                    })
+            }
+            return .data([.init("auth", listed(authMounts)), .init("secret", listed(mounts))])
         }
-        let secret = call.services.registry.mounts.filter { principal.access.grantsAnything(below: $0.path) }
-        let auth = (call.services.registry.authMounts + [token]).filter {
-            principal.access.grantsAnything(below: "auth/" + $0.path)
+        func listed(_ mounts: [Mount], below prefix: String) -> JSON {
+            .object(
+                mounts.filter { access.grantsAnything(below: prefix + $0.path) }
+                    .map { .init($0.path, .object(members($0))) })
         }
         return .data([
-            .init("auth", .object(auth.map { .init($0.path, .object(members($0))) })),
-            .init("secret", .object(secret.map { .init($0.path, .object(members($0))) })),
+            .init("auth", listed(authMounts + [token], below: "auth/")), .init("secret", listed(mounts, below: "")),
         ])
     }
 

@@ -8,11 +8,12 @@ enum SystemRoutes {
             Route("health", access: .open, [.read: health, .head: health]),
             Route("seal-status", access: .open, [.read: sealStatus]),
             Route("leader", access: .open, [.read: { _ in bare(["ha_enabled": false]) }]),
-            Route("init", access: .open, [.read: { _ in bare(["initialized": true]) }]),
+            Route("init", access: .open, [.read: { _ in bare(["initialized": true]) }, .write: initialize]),
             Route("key-status", [.read: keyStatus]),
+            Route("host-info", [.read: hostInfo]),
             Route("rotate", access: .sudo, [.write: rotate]),
         ] + MountRoutes.table + PolicyRoutes.table + CapabilityRoutes.table + MetricsRoutes.table + CacheRoutes.table
-        + WrappingRoutes.table
+        + WrappingRoutes.table + LeaseRoutes.table + ToolRoutes.table
 
     /// The protocol version whose behaviour this surface has; clients switch features on by it.
     static let protocolVersion = "2.7.2"
@@ -25,6 +26,7 @@ enum SystemRoutes {
         where call.request.query[name].map({ Int($0) == nil }) ?? false {
             throw AirlockError(.badRequest, nil)
         }
+        _ = try VaultRequest.flag(call.request.query["standbyok"])
         var status = HTTPResponse.Status.ok
         if let text = call.request.query["activecode"] {
             guard let code = Int(text), (200..<600).contains(code) else { throw AirlockError(.badRequest, nil) }
@@ -57,6 +59,36 @@ enum SystemRoutes {
         return .data(
             [.init("install_time", .string(status.installed.rfc3339)), .init("term", .integer(status.term))],
             repeatsData: true)
+    }
+
+    private static let initialize: Route.Handler = { _ in
+        throw AirlockError.badRequest("Vault is already initialized")
+    }
+
+    private static let hostInfo: Route.Handler = { call in
+        let info = HostInfo.read()
+        let now = call.services.now()
+        let processors = info.processors.enumerated().map { index, processor -> JSON in
+            [
+                "cpu": .integer(index), "vendorId": .string(processor.vendor), "modelName": .string(processor.model),
+                "mhz": Double(processor.megahertz) == nil ? 0 : .number(processor.megahertz),
+            ]
+        }
+        func bytes(_ name: String) -> JSON { .integer(info.memory[name] ?? 0) }
+        let memory: JSON = [
+            "total": bytes("MemTotal"), "available": bytes("MemAvailable"), "free": bytes("MemFree"),
+            "buffers": bytes("Buffers"), "cached": bytes("Cached"), "swaptotal": bytes("SwapTotal"),
+            "swapfree": bytes("SwapFree"),
+        ]
+        let host: JSON = [
+            "hostname": .string(info.hostname), "os": "linux", "kernelVersion": .string(info.kernelVersion),
+            "kernelArch": .string(info.architecture), "uptime": .integer(info.uptimeSeconds),
+            "bootTime": .integer(now.seconds - info.uptimeSeconds),
+        ]
+        return .data([
+            .init("cpu", .array(processors)), .init("host", host), .init("memory", memory),
+            .init("timestamp", .string(now.rfc3339)),
+        ])
     }
 
     private static let rotate: Route.Handler = { call in

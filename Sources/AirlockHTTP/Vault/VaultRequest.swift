@@ -164,7 +164,7 @@ struct VaultRequest: Sendable {
     }
 
     /// Go's `strconv.ParseBool`.
-    private static func flag(_ text: String?) throws -> Bool {
+    static func flag(_ text: String?) throws -> Bool {
         switch text {
         case nil, "", "0", "f", "F", "false", "FALSE", "False": return false
         case "1", "t", "T", "true", "TRUE", "True": return true

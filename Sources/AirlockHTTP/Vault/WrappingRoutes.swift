@@ -30,7 +30,7 @@ enum WrappingRoutes {
     private static let unwrap: Route.Handler = { call in
         let (text, isCaller) = try wrappingToken(call)
         try await authorize(call, wrappingToken: text, isCaller: isCaller)
-        guard let content = try await call.wrapping.unwrap(text) else { throw spent(call, text) }
+        guard let content = try await call.wrapping.unwrap(text) else { throw spent(call, text, isCaller: isCaller) }
         return try VaultResponse(wrapped: content)
     }
 
@@ -38,7 +38,7 @@ enum WrappingRoutes {
         let (text, isCaller) = try wrappingToken(call)
         try await authorize(call, wrappingToken: text, isCaller: isCaller)
         guard let made = try await call.wrapping.rewrap(text, ttl: call.request.wrapTTL) else {
-            throw spent(call, text)
+            throw spent(call, text, isCaller: isCaller)
         }
         return VaultResponse(wrappedIn: made)
     }
@@ -64,9 +64,10 @@ enum WrappingRoutes {
         guard principal.access.allows(wanted, on: call.request.path) else { throw AirlockError.permissionDenied }
     }
 
-    /// Gone between the look at it and the taking: another was faster, or it was its own caller, which used it up.
-    private static func spent(_ call: Call, _ text: String) -> AirlockError {
-        guard call.ownToken == text else { return invalid }
+    /// Gone between the look at it and the taking: another was faster, or it was in the body and the header, and the latter
+    /// used it up.
+    private static func spent(_ call: Call, _ text: String, isCaller: Bool) -> AirlockError {
+        guard !isCaller, call.ownToken == text else { return invalid }
         return AirlockError(
             .vaultServerError,
             AirlockError.multi(

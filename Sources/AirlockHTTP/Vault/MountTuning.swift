@@ -1,0 +1,153 @@
+import AirlockCore
+
+/// A mount's settings: `sys/mounts/<mount>/tune`, `sys/auth/<mount>/tune`, and `config` when it is made (VAULT-PROTOCOL 4, 5).
+enum MountTuning {
+    /// What Airlock would not honour. Taken and ignored, each would promise something.
+    private static let unsupported = [
+        "allowed_response_headers", "audit_non_hmac_request_keys", "audit_non_hmac_response_keys", "force_no_cache",
+        "passthrough_request_headers", "plugin_version", "user_lockout_config",
+    ]
+
+    // MARK: Reading
+
+    /// The settings as the mount has them.
+    static func config(_ mount: Mount) -> [JSON.Member] {
+        [
+            .init("default_lease_ttl", .integer(mount.defaultLeaseTTL)), .init("force_no_cache", false),
+            .init("max_lease_ttl", .integer(mount.maxLeaseTTL)),
+        ] + optional(mount)
+    }
+
+    static func options(_ mount: Mount) -> JSON {
+        guard let options = mount.options else { return .null }
+        return .object(options.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) })
+    }
+
+    private static func optional(_ mount: Mount) -> [JSON.Member] {
+        var members: [JSON.Member] = []
+        if let visibility = mount.listingVisibility { members.append(.init("listing_visibility", .string(visibility))) }
+        if mount.engine.isAuth { members.append(.init("token_type", .string(mount.tokenType))) }
+        return members
+    }
+
+    /// The settings as they take effect.
+    static func read(auth: Bool) -> Route.Handler {
+        { call in
+            let path = MountRoutes.normalised(call["path"])
+            guard let mount = MountRoutes.mount(call, path, auth: auth) else {
+                throw AirlockError.badRequest("cannot fetch sysview for path \"\(auth ? "auth/" : "")\(path)\"")
+            }
+            var members: [JSON.Member] = [
+                .init("default_lease_ttl", .integer(mount.effectiveDefaultTTL)),
+                .init("description", .string(mount.description)), .init("force_no_cache", false),
+                .init("max_lease_ttl", .integer(mount.effectiveMaxTTL)),
+            ]
+            if !(mount.options ?? [:]).isEmpty { members.append(.init("options", options(mount))) }
+            return .data(members + optional(mount), repeatsData: true)
+        }
+    }
+
+    // MARK: Changing
+
+    /// What is set when the mount is made.
+    static func configure(_ mount: inout Mount, _ call: Call) throws {
+        let config = call.fields["config"] ?? .object([])
+        guard config.members != nil else {
+            throw AirlockError.badRequest(
+                "Field validation failed: error converting input for field \"config\": '' expected type 'map[string]interface {}', got unconvertible type '\(config.goType)'"
+            )
+        }
+        try apply(Fields(config), to: &mount)
+        if mount.maxLeaseTTL == 0, mount.defaultLeaseTTL > Mount.systemLeaseTTL {
+            throw AirlockError.badRequest(
+                "given default lease TTL greater than system max lease TTL of \(Mount.systemLeaseTTL)")
+        }
+        guard mount.maxLeaseTTL == 0 || mount.defaultLeaseTTL <= mount.maxLeaseTTL else {
+            throw AirlockError.badRequest("given default lease TTL greater than given max lease TTL")
+        }
+    }
+
+    static func write(auth: Bool) -> Route.Handler {
+        { call in
+            let fields = call.fields
+            let path = MountRoutes.normalised(call["path"])
+            if try isBuiltIn(path, fields, auth: auth) { return .noContent }
+            let options = try fields.map("options") ?? [:]
+            try await call.services.registry.tune(path, auth: auth) { mount in
+                if let description = try fields.string("description") { mount.description = description }
+                if !auth, isSet(fields["token_type"]) {
+                    throw AirlockError.badRequest("'token_type' can only be modified on auth mounts")
+                }
+                try apply(fields, to: &mount)
+                guard mount.maxLeaseTTL == 0 || mount.defaultLeaseTTL <= mount.maxLeaseTTL else {
+                    throw AirlockError.badRequest(
+                        "backend max lease TTL of \(mount.maxLeaseTTL) would be less than backend default lease TTL of \(mount.defaultLeaseTTL)"
+                    )
+                }
+                if !auth, let version = options["version"] { try checkVersion(version, of: mount) }
+                if !options.isEmpty { mount.options = (mount.options ?? [:]).merging(options) { $1 } }
+            }
+            return .noContent
+        }
+    }
+
+    /// Whether the path is of something that is there without a mount, and has no settings to change.
+    private static func isBuiltIn(_ path: String, _ fields: Fields, auth: Bool) throws -> Bool {
+        guard path == (auth ? "token/" : "sys/") else { return false }
+        guard let name = fields.names.sorted().first(where: { isSet(fields[$0]) }) else { return true }
+        guard auth else { throw AirlockError.badRequest("cannot tune parameter \(name) of \(path)") }
+        throw AirlockError.badRequest(
+            "auth/token/ has no settings here: name \(name) where the token is made, or leave it out")
+    }
+
+    private static func checkVersion(_ version: String, of mount: Mount) throws {
+        guard version == "1" || version == "2" else {
+            throw AirlockError.badRequest("invalid version provided: use 1 or 2")
+        }
+        guard version != String(mount.kvVersion) else { return }
+        throw AirlockError.badRequest(
+            mount.kvVersion == 2
+                ? "cannot downgrade mount from version 2"
+                : "upgrading a mount to version 2 is not supported: enable a new one and copy the secrets")
+    }
+
+    private static func apply(_ fields: Fields, to mount: inout Mount) throws {
+        if let name = unsupported.first(where: { isSet(fields[$0]) }) {
+            throw AirlockError.badRequest("\(name) is not supported: leave it out")
+        }
+        if let seconds = try lifetime(fields, "default_lease_ttl") { mount.defaultLeaseTTL = seconds }
+        if let seconds = try lifetime(fields, "max_lease_ttl") { mount.maxLeaseTTL = seconds }
+        switch try fields.string("listing_visibility") {
+        case nil: break
+        case "": mount.listingVisibility = nil
+        case let visibility? where visibility == Mount.unauthenticated || visibility == "hidden":
+            mount.listingVisibility = visibility
+        default: throw AirlockError.badRequest("invalid listing_visibility: use unauth, hidden or nothing")
+        }
+        guard mount.engine.isAuth, let type = try fields.string("token_type"), !type.isEmpty else { return }
+        switch type {
+        case "default-service", "service": mount.tokenType = type
+        case "default-batch", "batch":
+            throw AirlockError.badRequest("batch tokens are not supported: use a service token")
+        default: throw AirlockError.badRequest("invalid value for 'token_type'")
+        }
+    }
+
+    /// Seconds; 0, also written `system`, stands for the system's own. `nil` changes nothing.
+    private static func lifetime(_ fields: Fields, _ name: String) throws -> Int? {
+        switch fields[name] {
+        case .string("")?: nil
+        case .string("system")?: 0
+        default: try fields.seconds(name)
+        }
+    }
+
+    private static func isSet(_ value: JSON?) -> Bool {
+        switch value {
+        case nil, .null?, .bool(false)?, .string("")?: false
+        case .array(let elements)?: !elements.isEmpty
+        case .object(let members)?: !members.isEmpty
+        default: true
+        }
+    }
+}

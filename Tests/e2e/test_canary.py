@@ -91,6 +91,14 @@ def drive(server):
     secrets["a login's token"] = login.json["auth"]["client_token"]
     done(client.post("/v1/auth/token/renew-self", {}, token=secrets["a login's token"]))
 
+    # Wrapped answers: one that waits, one that was had, and one whose token was used elsewhere.
+    wrap = {"X-Vault-Wrap-TTL": "1h"}
+    for name in ["a waiting wrapping token", "a used wrapping token", "a misused wrapping token"]:
+        wrapped = client.post("/v1/sys/wrapping/wrap", {"value": CANARY}, headers=wrap)
+        secrets[name] = done(wrapped).json["wrap_info"]["token"]
+    done(client.post("/v1/sys/wrapping/unwrap", {"token": secrets["a used wrapping token"]}))
+    assert client.get("/v1/kv1/a", token=secrets["a misused wrapping token"]).status == 403
+
     # Every kind of error, with secrets where they do not belong.
     secrets["a wrong token"] = f"{CANARY}-wrong-token"
     for answer in [
@@ -101,6 +109,13 @@ def drive(server):
         client.put("/v1/secret/data/x", {"data": {"value": CANARY}, "options": {"cas": 7}}),
         client.put("/v1/secret/data/x/", {"data": {"value": CANARY}}),
         client.put("/v1/nomount/x", {"value": CANARY}),
+        client.post("/v1/sys/wrapping/wrap", {"value": CANARY}),
+        client.post("/v1/sys/wrapping/unwrap", {"token": f"{CANARY}-wrapping"}),
+        client.post("/v1/sys/wrapping/unwrap", {"token": secrets["a used wrapping token"]}),
+        client.get("/v1/kv1/a", headers={"X-Vault-Wrap-TTL": CANARY}),
+        client.post("/v1/sys/leases/lookup", {"lease_id": f"auth/approle/login/{CANARY}"}),
+        client.post("/v1/sys/tools/hash", {"input": CANARY + "!"}),
+        client.post("/v1/sys/mounts/kv1/tune", {"listing_visibility": CANARY}),
         client.put("/v1/kv1/x/", {"value": CANARY}),
         client.put("/v1/secret/data/x", {"data": {"value": CANARY}}, token=secrets["a wrong token"]),
         client.put("/v1/secret/data/x", {"data": {"value": CANARY}}, token=secrets["a live token"]),

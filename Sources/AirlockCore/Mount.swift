@@ -1,10 +1,15 @@
 /// A named prefix of the Vault surface: a secrets engine (`airflow/`) or a way to log in (`approle/`).
 package struct Mount: Sendable, Codable, Equatable {
     package enum Engine: String, Sendable, Codable {
-        case kv, approle, token, system
+        case kv, approle, userpass, token, system
 
         /// A way to log in.
-        package var isAuth: Bool { self != .kv && self != .system }
+        package var isAuth: Bool {
+            switch self {
+            case .approle, .userpass, .token: true
+            case .kv, .system: false
+            }
+        }
     }
 
     /// Ends in `/`; below `auth/` for a way to log in, where it is written without that prefix.
@@ -23,6 +28,8 @@ package struct Mount: Sendable, Codable, Equatable {
     package var listingVisibility: String?
 
     package static let unauthenticated = "unauth"
+    /// `nil`: never tuned, the defaults count.
+    package var lockout: LockoutSettings?
 
     /// What 0 stands for: 32 days (VAULT-PROTOCOL 4).
     package static let systemLeaseTTL = 2_764_800
@@ -35,8 +42,7 @@ package struct Mount: Sendable, Codable, Equatable {
         self.description = description
         self.options = options
         self.uuid = uuid
-        let kind = engine.isAuth ? "auth_\(engine.rawValue)" : engine.rawValue
-        accessor = "\(kind)_\(uuid.prefix(8))"
+        accessor = "\(engine.isAuth ? "auth_" : "")\(engine.rawValue)_\(uuid.prefix(8))"
     }
 
     package var kvVersion: Int { options?["version"] == "2" ? 2 : 1 }

@@ -6,6 +6,7 @@ package final class Registry: Sendable {
     private struct State {
         var mounts: [ExactText: Mount] = [:]
         var authMounts: [ExactText: Mount] = [:]
+        var tokenMount = Registry.untunedTokenMount
         var policies: [ExactText: (policy: Policy, rules: [Policy.Rule])] = [:]
         /// Merged rules by the sorted policy names of a token; emptied by each change.
         var accessControls: [[ExactText]: AccessControl] = [:]
@@ -31,7 +32,11 @@ package final class Registry: Sendable {
                 var fresh = State()
                 for (name, mount) in try reader.values(Mount.self, .mount) { fresh.mounts[ExactText(name)] = mount }
                 for (name, mount) in try reader.values(Mount.self, .authMount) {
-                    fresh.authMounts[ExactText(name)] = mount
+                    if mount.engine == .token {
+                        fresh.tokenMount = mount
+                    } else {
+                        fresh.authMounts[ExactText(name)] = mount
+                    }
                 }
                 for (name, policy) in try reader.values(Policy.self, .policy) {
                     fresh.policies[ExactText(name)] = (policy, try policy.rules())
@@ -100,7 +105,8 @@ package final class Registry: Sendable {
         if !auth { try refuseBound(path) }
         let key = RecordKey(auth ? .authMount : .mount, path)
         try await storage.write { transaction in
-            guard var mount = try transaction.value(Mount.self, key) else {
+            let untuned = auth && path == Registry.untunedTokenMount.path ? Registry.untunedTokenMount : nil
+            guard var mount = try transaction.value(Mount.self, key) ?? untuned else {
                 throw AirlockError.badRequest(
                     "tune of path \"\(auth ? "auth/" : "")\(path)\" failed: no mount entry found")
             }
@@ -121,6 +127,12 @@ package final class Registry: Sendable {
     }
 
     // MARK: Ways to log in
+
+    /// `auth/token/`: always there, stored once it has been tuned.
+    package var tokenMount: Mount { state.withLock { $0.tokenMount } }
+
+    private static let untunedTokenMount = Mount(
+        path: "token/", engine: .token, description: "token based credentials", options: nil)
 
     package var authMounts: [Mount] { state.withLock { Array($0.authMounts.values) }.sorted { $0.path < $1.path } }
 
@@ -146,12 +158,18 @@ package final class Registry: Sendable {
     package func disableAuth(_ path: String) async throws {
         try await storage.write { transaction in
             guard let mount = try transaction.value(Mount.self, RecordKey(.authMount, path)) else { return }
-            try AppRoles.dropAll(transaction, mount: mount)
+            for role in try transaction.names(.role, scope: mount.uuid) {
+                for kind in Registry.loginKinds { try transaction.deleteAll(kind, scope: "\(mount.uuid)/\(role)") }
+            }
+            for kind in Registry.loginKinds { try transaction.deleteAll(kind, scope: mount.uuid) }
             try TokenRecords.delete(transaction, below: "auth/" + path)
             try transaction.delete(RecordKey(.authMount, path))
         }
         try reload()
     }
+
+    /// What a way to log in keeps, in the mount's scope or in that of one of its roles.
+    private static let loginKinds: [RecordKind] = [.role, .roleID, .secretID, .secretIDAccessor]
 
     private static func mount(for path: String, among mounts: [ExactText: Mount]) -> Mount? {
         let path = path.utf8.last == UInt8(ascii: "/") ? path : path + "/"

@@ -14,6 +14,7 @@ package enum RecordKind: String, Sendable, CaseIterable {
     case rootToken = "root_token"
     case wrapped
     case remount
+    case tokenRole = "token_role"
     case role
     case roleID = "role_id"
     case secretID = "secret_id"

@@ -25,11 +25,21 @@ struct CIDRTests {
     }
 
     @Test(arguments: [
+        ("10.0.0.0/8", "10.1.0.0/16", true), ("10.0.0.0/8", "10.0.0.0/8", true), ("10.0.0.0/8", "10.1.2.3", true),
+        ("10.1.0.0/16", "10.0.0.0/8", false), ("10.0.0.0/8", "11.0.0.0/16", false), ("0.0.0.0/0", "::/0", false),
+        ("fd00::/8", "fd12::/16", true), ("fd12::/16", "fd00::/8", false),
+    ])
+    func `A block lies in another with all its addresses, or not`(outer: String, inner: String, isIn: Bool) throws {
+        #expect(try #require(CIDR(outer)).contains(try #require(CIDR(inner))) == isIn)
+    }
+
+    @Test(arguments: [
         ("127.0.0.1/32", "127.0.0.1"), ("::1/128", "::1"), ("10.0.0.0/8", "10.0.0.0/8"), ("127.0.0.1", "127.0.0.1"),
     ])
     func `A block of one address reads back without its suffix`(text: String, shown: String) throws {
         let cidr = try #require(CIDR(text))
         #expect(cidr.text == shown)
+        #expect(cidr.given == text)
         #expect(try JSONDecoder().decode(CIDR.self, from: JSONEncoder().encode(cidr)) == cidr)
     }
 

@@ -13,11 +13,11 @@ struct SecrecyTests {
         let maybe: SecretPayload?
     }
 
-    @Test func `A secret is unprintable, alone and from inside other values`() {
+    @Test func `A secret is unprintable, alone and from inside other values`() throws {
         let payload = SecretPayload(Array(SecrecyTests.canary.utf8))
         let text = SecretText(SecrecyTests.canary)
         let enclosing = Enclosing(payload: payload, texts: [text], maybe: payload)
-        let issued = IssuedToken(text: payload, token: SecrecyTests.token)
+        let issued = IssuedToken(text: payload, token: try SecrecyTests.token)
         let values: [Any] = [
             payload, text, Optional(payload) as Any, [payload], ["x": text], (payload, text), enclosing, [enclosing],
             Result<SecretPayload, Never>.success(payload), issued,
@@ -43,7 +43,7 @@ struct SecrecyTests {
     }
 
     private static var token: Token {
-        Tokens(storage: NoStorage(), now: { Timestamp(nanoseconds: 0) }).issued(TokenRequest()).token
+        get throws { try Tokens(storage: NoStorage(), now: { Timestamp(nanoseconds: 0) }).issued(TokenRequest()).token }
     }
 
     /// Issuing a token in memory asks the store nothing.

@@ -33,7 +33,8 @@ final class TestServer: Sendable {
         try await RootToken.set(SecretPayload(Array("root".utf8)), in: storage, now: { clock.now })
         let services = Services(
             storage: storage, registry: registry, metrics: Metrics(), upstream: nil, namespaces: [],
-            webhook: Webhook(secret: SecretText(TestServer.webhookSecret), now: { clock.now }), now: { clock.now })
+            webhook: Webhook(secret: SecretText(TestServer.webhookSecret), now: { clock.now }),
+            hasher: ScryptHasher(cost: PasswordHash.Cost(rounds: 2, blockSize: 1, parallelism: 1)), now: { clock.now })
         surfaces = Surfaces(
             vault: VaultSurface(services: services, bodyLimit: 4096),
             typed: TypedSurface(services: services, settings: TypedSettings(), bodyLimit: 4096))

@@ -141,7 +141,8 @@ struct SealingTests {
             try await RootToken.set(root, in: storage, now: { [temporary] in temporary.now })
             let mount = Mount(path: "approle/", engine: .approle, description: "", options: nil)
             try await Registry(storage: storage).enableAuth(mount)
-            let roles = AppRoles(storage: storage, mount: mount, now: { [temporary] in temporary.now })
+            let now: Now = { [temporary] in temporary.now }
+            let roles = AppRoles(storage: storage, mount: mount, failures: LoginFailures(now: now), now: now)
             try await roles.update("airflow") { $0.roleID = "\(SealingTests.canary)-role" }
             var request = AppRoles.SecretIDRequest()
             request.chosenText = "\(SealingTests.canary)-secret-id"

@@ -7,7 +7,7 @@ import re
 OWN_VALUES = {
     "request_id", "accessor", "client_token", "entity_id", "wrapped_accessor", "uuid", "secret_id_accessor", "cluster_name", "cluster_id",
     "commit_date", "build_date", "running_plugin_version", "storage_type", "creation_time", "server_time_utc",
-    "random_bytes",
+    "random_bytes", "last_renewal_time",
 }
 # ... and by their look, wherever they stand.
 LOOKS = [

@@ -96,6 +96,12 @@ DELIBERATE = [
     (r"200 GET /v1/auth/token/lookup-self$",
      lambda body: body | {"data": body["data"] | {"display_name": "root", "path": "auth/token/root"}},
      "what a root token is in production; a dev server's is made by auth/token/create"),
+    (r"202 POST /v1/auth/(token|approle)/tidy", '"warnings":["Tidy operation successfully started.', "it is done already, and needs no log"),
+    (r'200 POST .*"id":"mine"', '"warnings":null', "a token is known by a keyed digest, whoever chose its text"),
+    (r"200 POST .*/roles/.*99999h", '"warnings":["Given explicit max TTL of 359996400 is greater than', "such a role does make tokens, there too"),
+    (r'(400|500) POST .*("ttl":"-5m"|"lockout_threshold":-1)', '{"errors":["', "the field and the rule; not the value"),
+    (r'(400|500) POST .*(\["10.0.0.0/8"\]|"cid","secret_id":"\{cs)', lambda body: {"errors": [re.sub(r'( \["[^]]*"\])|(: %!w\(<nil>\))', "", body["errors"][0])]},
+     "without the blocks, and without the remains of Go's formatting"),
 ]
 
 

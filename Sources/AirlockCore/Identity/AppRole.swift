@@ -2,6 +2,8 @@
 package struct AppRole: Sendable, Codable, Equatable {
     package var roleID: String
     package var bindSecretID = true
+    /// Settled when the role is made. With one server it changes nothing.
+    package var localSecretIDs = false
     package var secretIDBoundCIDRs: [CIDR] = []
     package var secretIDUses = 0
     package var secretIDTTL = 0

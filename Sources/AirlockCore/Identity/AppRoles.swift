@@ -2,11 +2,13 @@
 package struct AppRoles: Sendable {
     private let storage: any Storage
     private let tokens: Tokens
+    private let failures: LoginFailures
     private let mount: Mount
     private let now: Now
 
-    package init(storage: any Storage, mount: Mount, now: @escaping Now) {
+    package init(storage: any Storage, mount: Mount, failures: LoginFailures, now: @escaping Now) {
         self.storage = storage
+        self.failures = failures
         self.mount = mount
         self.now = now
         tokens = Tokens(storage: storage, now: now)
@@ -15,15 +17,6 @@ package struct AppRoles: Sendable {
     private func roleKey(_ name: String) -> RecordKey { RecordKey(.role, scope: mount.uuid, name.lowercased()) }
     private func roleIDKey(_ id: String) -> RecordKey { RecordKey(.roleID, scope: mount.uuid, storage.digest(id)) }
     private func secretScope(_ role: String) -> String { "\(mount.uuid)/\(role.lowercased())" }
-
-    package static func dropAll(_ transaction: any StorageTransaction, mount: Mount) throws {
-        for role in try transaction.names(.role, scope: mount.uuid) {
-            try transaction.deleteAll(.secretID, scope: "\(mount.uuid)/\(role)")
-            try transaction.deleteAll(.secretIDAccessor, scope: "\(mount.uuid)/\(role)")
-        }
-        try transaction.deleteAll(.role, scope: mount.uuid)
-        try transaction.deleteAll(.roleID, scope: mount.uuid)
-    }
 
     // MARK: Roles
 
@@ -34,15 +27,23 @@ package struct AppRoles: Sendable {
     }
 
     /// Makes the role when it is not there, then changes it. Role ids are unique in the mount.
+    /// - Parameter localSecretIDs: `nil` leaves it.
     package func update(
-        _ name: String, creates: Bool = true, _ change: @escaping @Sendable (inout AppRole) throws -> Void
+        _ name: String, creates: Bool = true, localSecretIDs: Bool? = nil,
+        _ change: @escaping @Sendable (inout AppRole) throws -> Void
     ) async throws {
         let key = roleKey(name)
         let roles = self
         try await storage.write { transaction in
             let found = try transaction.value(AppRole.self, key)
-            guard creates || found != nil else { throw AirlockError.absent }
+            guard creates || found != nil else { throw AirlockError.unsupportedPath }
             var role = found ?? AppRole(roleID: RandomText.uuid())
+            if let localSecretIDs {
+                guard found == nil else {
+                    throw AirlockError.badRequest("local_secret_ids can only be modified during role creation")
+                }
+                role.localSecretIDs = localSecretIDs
+            }
             try change(&role)
             try role.check()
             let idKey = roles.roleIDKey(role.roleID)
@@ -97,6 +98,8 @@ package struct AppRoles: Sendable {
         guard role.secretIDUses == 0 || (uses > 0 && uses <= role.secretIDUses) else {
             throw AirlockError.badRequest("num_uses cannot be higher than the role's secret_id_num_uses")
         }
+        try AppRoles.check(request.cidrs, areIn: role.secretIDBoundCIDRs)
+        try AppRoles.check(request.tokenCIDRs, areIn: role.token.boundCIDRs)
         let (scope, now) = (secretScope(roleName), now())
         let text = request.chosenText ?? RandomText.uuid()
         let made = SecretID(
@@ -114,6 +117,32 @@ package struct AppRoles: Sendable {
                 RecordKey(.secretIDAccessor, scope: scope, made.accessor), Array(digest.utf8), expires: made.expires)
         }
         return (SecretPayload(Array(text.utf8)), made)
+    }
+
+    /// A secret id may narrow what its role allows, not widen it.
+    private static func check(_ blocks: [CIDR], areIn allowed: [CIDR]) throws {
+        guard allowed.isEmpty || blocks.allSatisfy({ block in allowed.contains { $0.contains(block) } }) else {
+            throw AirlockError(
+                .vaultServerError,
+                AirlockError.multi(
+                    "failed to verify subset relationship between CIDR blocks on the role and CIDR blocks on the secret ID"
+                ))
+        }
+    }
+
+    /// Drops the secret ids whose time is up.
+    package func tidy() async throws {
+        let now = now()
+        try await storage.write { transaction in
+            for role in try transaction.names(.role, scope: mount.uuid) {
+                let scope = secretScope(role)
+                for (digest, secret) in try transaction.values(SecretID.self, .secretID, scope: scope)
+                where secret.isExpired(at: now) {
+                    try transaction.delete(RecordKey(.secretID, scope: scope, digest))
+                    try transaction.delete(RecordKey(.secretIDAccessor, scope: scope, secret.accessor))
+                }
+            }
+        }
     }
 
     /// Accessors of the secret ids still good.
@@ -168,11 +197,22 @@ package struct AppRoles: Sendable {
     ///   - source: the client's address, for roles and secret ids bound to address blocks.
     /// - Throws: `AirlockError`; an unknown role id and a wrong secret id are told alike.
     package func login(roleID: String, secretID: String?, source: String?) async throws -> IssuedToken {
+        let attempt = LoginFailures.Attempt(mount: mount, alias: roleID, source: source)
+        try failures.check(attempt, mount.lockout)
         // Looked at first without the writer, so that wrong credentials do not hold up those who write.
-        _ = try storage.read { try credentials($0, roleID: roleID, secretID: secretID, source: source) }
+        do {
+            _ = try storage.read { try credentials($0, roleID: roleID, secretID: secretID, source: source) }
+        } catch is WrongSecretID {
+            failures.failed(attempt, mount.lockout)
+            throw AppRoles.refused
+        }
+        failures.succeeded(attempt)
         // Then once more and in one step: a role, a secret id or a mount that goes away meanwhile issues no token.
         return try await storage.write { transaction in
-            let found = try credentials(transaction, roleID: roleID, secretID: secretID, source: source)
+            let found: Credentials
+            do {
+                found = try credentials(transaction, roleID: roleID, secretID: secretID, source: source)
+            } catch is WrongSecretID { throw AppRoles.refused }
             var metadata: [String: String] = [:]
             var blocks = found.role.token.boundCIDRs
             if let used = found.secret {
@@ -185,6 +225,7 @@ package struct AppRoles: Sendable {
                 mount: mount, role: found.name, settings: found.role.token, identity: found.role.roleID)
             login.metadata = metadata
             login.boundCIDRs = blocks
+            login.source = source
             return try tokens.issue(try login.tokenRequest(transaction), in: transaction)
         }
     }
@@ -196,22 +237,29 @@ package struct AppRoles: Sendable {
         let secret: (digest: String, secret: SecretID)?
     }
 
+    /// The role exists: what is told is what everybody is told, but it counts.
+    private struct WrongSecretID: Error {}
+
+    private static let refused = AirlockError.badRequest("invalid role or secret ID")
+
     /// The role and the secret id, checked.
     private func credentials(
         _ reader: any StorageReader, roleID: String, secretID: String?, source: String?
     ) throws -> Credentials {
-        let refused = AirlockError.badRequest("invalid role or secret ID")
         guard try reader.value(Mount.self, RecordKey(.authMount, mount.path))?.uuid == mount.uuid,
             let name = try reader.record(roleIDKey(roleID)).map({ String(decoding: $0, as: UTF8.self) }),
             let role = try reader.value(AppRole.self, RecordKey(.role, scope: mount.uuid, name))
-        else { throw refused }
-        try AppRoles.check(role.secretIDBoundCIDRs, source: source)
-        guard role.bindSecretID else { return Credentials(name: name, role: role, secret: nil) }
+        else { throw AppRoles.refused }
+        guard role.bindSecretID else {
+            try AppRoles.check(role.secretIDBoundCIDRs, source: source, "by CIDR restrictions on the role")
+            return Credentials(name: name, role: role, secret: nil)
+        }
         guard let secretID, !secretID.isEmpty else { throw AirlockError.badRequest("missing secret_id") }
         let digest = reader.digest(secretID)
         let secret = try reader.value(SecretID.self, RecordKey(.secretID, scope: secretScope(name), digest))
-        guard let secret, !secret.isExpired(at: now()) else { throw refused }
-        try AppRoles.check(secret.cidrs, source: source)
+        guard let secret, !secret.isExpired(at: now()) else { throw WrongSecretID() }
+        try AppRoles.check(secret.cidrs, source: source, "through CIDR restrictions on the secret ID")
+        try AppRoles.check(role.secretIDBoundCIDRs, source: source, "by CIDR restrictions on the role")
         return Credentials(name: name, role: role, secret: (digest, secret))
     }
 
@@ -232,11 +280,10 @@ package struct AppRoles: Sendable {
         try transaction.put(key, value: secret, expires: secret.expires)
     }
 
-    private static func check(_ blocks: [CIDR], source: String?) throws {
+    private static func check(_ blocks: [CIDR], source: String?, _ reason: String) throws {
         guard !blocks.isEmpty else { return }
         guard let source, blocks.contains(where: { $0.contains(source) }) else {
-            throw AirlockError.badRequest(
-                "source address \"\(source ?? "unknown")\" unauthorized by CIDR restrictions on the secret ID")
+            throw AirlockError.badRequest("source address \"\(source ?? "unknown")\" unauthorized \(reason)")
         }
     }
 }

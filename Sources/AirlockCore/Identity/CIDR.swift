@@ -2,8 +2,10 @@ import Foundation
 
 /// An address block such as `10.0.0.0/8` or `fd00::/8`; an address alone is a block of one.
 package struct CIDR: Sendable, Hashable, Codable {
-    /// As an operator reads it back: without the suffix when it is one address (VAULT-PROTOCOL 8.1).
-    package let text: String
+    /// As it was given: what a secret id and its role show.
+    package let given: String
+    /// As a token's settings show it: without the suffix when it is one address (VAULT-PROTOCOL 8.1).
+    package var text: String { bits == bytes.count * 8 ? String(given.prefix { $0 != "/" }) : given }
     private let bytes: [UInt8]
     private let bits: Int
 
@@ -23,7 +25,7 @@ package struct CIDR: Sendable, Hashable, Codable {
         }
         self.bytes = bytes
         self.bits = bits
-        self.text = bits == bytes.count * 8 ? String(parts[0]) : text
+        given = text
     }
 
     package init(from decoder: any Decoder) throws {
@@ -36,14 +38,25 @@ package struct CIDR: Sendable, Hashable, Codable {
 
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
-        try container.encode(text)
+        try container.encode(given)
     }
+
+    /// Whether all of the other block lies in this one.
+    package func contains(_ other: CIDR) -> Bool {
+        other.bytes.count == bytes.count && other.bits >= bits && contains(other.bytes)
+    }
+
+    /// The first bytes of an IPv4 address mapped into IPv6.
+    private static let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
 
     /// Whether the address, in text form, lies in the block. An IPv4 address mapped into IPv6 counts as IPv4.
     package func contains(_ address: String) -> Bool {
         guard var other = CIDR.bytes(address) else { return false }
-        let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
-        if other.count == 16, bytes.count == 4, Array(other[..<12]) == mapped { other = Array(other[12...]) }
+        if other.count == 16, bytes.count == 4, other.starts(with: CIDR.mapped) { other = Array(other[12...]) }
+        return contains(other)
+    }
+
+    private func contains(_ other: [UInt8]) -> Bool {
         guard other.count == bytes.count else { return false }
         for index in bytes.indices {
             let wanted = min(8, max(0, bits - index * 8))
@@ -51,6 +64,12 @@ package struct CIDR: Sendable, Hashable, Codable {
             guard bytes[index] & mask == other[index] & mask else { return false }
         }
         return true
+    }
+
+    /// What an address counts as: itself, or the network it lies in.
+    package func network(ipv6Bits: Int) -> String {
+        guard bytes.count == 16, !bytes.starts(with: CIDR.mapped) else { return given }
+        return bytes.prefix(ipv6Bits / 8).map { String($0, radix: 16) }.joined(separator: ":")
     }
 
     private static func bytes(_ address: String) -> [UInt8]? {

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Who has proved to be somebody, at whichever way to log in: what the token for it is made from.
 package struct Login: Sendable {
     package let mount: Mount
@@ -13,6 +15,8 @@ package struct Login: Sendable {
     package var metadata: [String: String] = [:]
     /// Instead of the settings' own.
     package var boundCIDRs: [CIDR]?
+    /// The client's address, for tokens that only it may use.
+    package var source: String?
 
     package init(mount: Mount, role: String, settings: TokenSettings, identity: String) {
         self.mount = mount
@@ -24,7 +28,7 @@ package struct Login: Sendable {
     /// - Throws: `AirlockError` for the `root` policy, which no login gives.
     package func tokenRequest(_ reader: any StorageReader) throws -> TokenRequest {
         var request = TokenRequest()
-        request.policies = PolicyNames.normalised(settings.policies, withDefault: !settings.noDefaultPolicy)
+        request.policies = settings.grantedPolicies
         guard !request.policies.contains(Policy.root) else {
             throw AirlockError.badRequest("auth methods cannot create root tokens")
         }
@@ -38,9 +42,16 @@ package struct Login: Sendable {
         request.uses = settings.uses
         request.issuedThrough = mount.uuid
         request.loginRole = role
-        request.boundCIDRs = boundCIDRs ?? settings.boundCIDRs
+        request.boundCIDRs = try strictBlocks() ?? boundCIDRs ?? settings.boundCIDRs
         request.entityID = RandomText.uuid(fromDigest: reader.digest("entity\n\(mount.uuid)\n\(identity)"))
         return request
+    }
+
+    /// - Throws: `AirlockError.invalidToken` where the token is to be bound to an address that is not known.
+    private func strictBlocks() throws -> [CIDR]? {
+        guard settings.strictlyBindsAddress else { return nil }
+        guard let source, let block = CIDR(source) else { throw AirlockError.invalidToken }
+        return [block]
     }
 
     /// The part of a role's record that every way to log in has.
@@ -48,35 +59,43 @@ package struct Login: Sendable {
         let token: TokenSettings
     }
 
-    /// What the role allows a renewal now.
-    /// - Throws: Vault's own 500 when the role is gone.
-    package static func renewalLimits(_ reader: any StorageReader, mount: Mount, role: String) throws -> (
-        ttl: Int, maxTTL: Int
-    ) {
-        guard let found = try reader.value(Role.self, RecordKey(.role, scope: mount.uuid, role)) else {
-            throw AirlockError(
-                .vaultServerError, "failed to renew entry: role \"\(role)\" does not exist during renewal")
+    /// What the role allows a renewal of `token` now.
+    /// - Throws: Vault's own 500 when the role is gone, or a user's policies are others by now.
+    package static func renewalLimits(_ reader: any StorageReader, mount: Mount, role: String, token: Token) throws
+        -> RenewalLimits
+    {
+        func refused(_ reason: String) -> AirlockError {
+            AirlockError(.vaultServerError, AirlockError.multi("failed to renew entry: \(reason)"))
         }
-        return found.token.limits(mount)
+        guard let settings = try reader.value(Role.self, RecordKey(.role, scope: mount.uuid, role))?.token else {
+            throw refused("role \"\(role)\" does not exist during renewal")
+        }
+        if mount.engine == .userpass {
+            guard settings.grantedPolicies == token.policies else {
+                throw refused("policies have changed, not renewing")
+            }
+        }
+        let (ttl, maxTTL) = settings.limits(mount)
+        return RenewalLimits(
+            ttl: ttl, maxTTL: maxTTL, period: settings.period, explicitMaxTTL: token.explicitMaxTTL)
     }
 }
 
-/// Lists of policy names: trimmed, lower-cased, each once.
+/// Lists of policy names.
 package enum PolicyNames {
-    /// In the order given, as a role shows them.
-    package static func asGiven(_ names: [String]) -> [String] {
-        var seen: Set<ExactText> = []
-        return names.map(cleaned).filter { !$0.isEmpty && seen.insert(ExactText($0)).inserted }
+    /// Trimmed, lower-cased, each once, sorted; `root` stands alone.
+    package static func sanitized(_ names: [String]) -> [String] {
+        let names = Set(
+            names.map { ExactText($0.trimmingCharacters(in: .whitespacesAndNewlines).lowercased()) }
+                .filter { !$0.utf8.isEmpty })
+        if names.contains(ExactText(Policy.root)) { return [Policy.root] }
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map(\.text)
     }
 
-    private static func cleaned(_ name: String) -> String { name.filter { !$0.isWhitespace }.lowercased() }
-
-    /// Sorted, as tokens hold them.
+    /// As tokens hold them: with `default` or without, whatever was asked for.
     package static func normalised(_ names: [String], withDefault: Bool) -> [String] {
-        let names = asGiven(names)
-        if names.contains(Policy.root) { return [Policy.root] }
-        var kept = names.filter { $0 != Policy.fallback }
-        if withDefault { kept.append(Policy.fallback) }
-        return kept.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let names = sanitized(names)
+        if names == [Policy.root] { return names }
+        return sanitized(names.filter { $0 != Policy.fallback } + (withDefault ? [Policy.fallback] : []))
     }
 }

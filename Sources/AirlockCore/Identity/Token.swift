@@ -27,6 +27,8 @@ package struct Token: Sendable, Codable, Equatable {
     package let issuedThrough: String?
     /// The role it logged in with, whose limits count again at each renewal.
     package let loginRole: String?
+    /// The token role it was made with, whose limits count again at each renewal.
+    package let tokenRole: String?
     package let boundCIDRs: [CIDR]
     package var lastRenewal: Timestamp?
     /// The upstream's token behind this one, where an upstream decides.
@@ -66,6 +68,8 @@ package struct TokenRequest: Sendable {
     package var displayName = "token"
     package var meta: [String: String]?
     package var ttl = 0
+    /// Where no ttl is asked for.
+    package var defaultTTL = Mount.systemLeaseTTL
     package var explicitMaxTTL = 0
     package var period = 0
     package var uses = 0
@@ -76,6 +80,10 @@ package struct TokenRequest: Sendable {
     package var entityID = ""
     package var issuedThrough: String?
     package var loginRole: String?
+    package var tokenRole: String?
+    /// The role's own limits: they count, but the token does not hold them.
+    package var rolePeriod = 0
+    package var roleExplicitMaxTTL = 0
     package var boundCIDRs: [CIDR] = []
     /// The longest the token may live, renewals included.
     package var maxTTL = Mount.systemLeaseTTL
@@ -86,29 +94,54 @@ package struct TokenRequest: Sendable {
     package init() {}
 }
 
+/// What a renewal may give, in seconds.
+package struct RenewalLimits: Sendable {
+    /// Without an increment; `nil` gives what was granted last.
+    package var ttl: Int?
+    package var maxTTL: Int
+    package var period: Int
+    package var explicitMaxTTL: Int
+
+    package init(ttl: Int? = nil, maxTTL: Int, period: Int, explicitMaxTTL: Int) {
+        self.ttl = ttl
+        self.maxTTL = maxTTL
+        self.period = period
+        self.explicitMaxTTL = explicitMaxTTL
+    }
+}
+
 /// The rules of lifetimes, in seconds (VAULT-PROTOCOL 6.1, 6.3).
 package enum TokenLifetime {
     /// - Parameters:
     ///   - wanted: the ttl asked for; 0 takes `fallback`.
-    ///   - elapsed: since the token was issued; the limits count from there.
-    /// - Returns: seconds from now, and a warning when a limit cut it short.
+    ///   - elapsed: since the token was issued; the limits count from there. A periodic token has no limit but its explicit one.
+    /// - Returns: seconds from now, and what limits cut short.
+    /// - Throws: Vault's own 500 when nothing is left.
     package static func granted(
         wanted: Int, fallback: Int, period: Int, maxTTL: Int, explicitMaxTTL: Int, elapsed: Int
-    ) -> (ttl: Int, warning: String?) {
+    ) throws -> (ttl: Int, warnings: [String]) {
+        let limit = explicitMaxTTL > 0 ? min(maxTTL, explicitMaxTTL) : maxTTL
         var ttl = wanted > 0 ? wanted : fallback
+        var warnings: [String] = []
+        var end: Int? = limit
         if period > 0 {
-            guard explicitMaxTTL > 0 else { return (period, nil) }
-            ttl = period
+            if period > limit { warnings.append(cut("period", of: period, to: limit)) }
+            ttl = min(period, limit)
+            end = explicitMaxTTL > 0 ? explicitMaxTTL : nil
         }
-        var limit = period > 0 ? explicitMaxTTL : maxTTL
-        if explicitMaxTTL > 0 { limit = min(limit, explicitMaxTTL) }
-        let left = max(0, limit - elapsed)
-        guard ttl > left else { return (ttl, nil) }
-        let texts = (GoDuration.short(seconds: ttl), GoDuration.short(seconds: limit))
-        return (
-            left,
-            "TTL of \"\(texts.0)\" exceeded the effective max_ttl of \"\(texts.1)\"; TTL value is capped accordingly"
-        )
+        guard let end else { return (ttl, warnings) }
+        let left = end - elapsed
+        guard left > 0 else {
+            throw AirlockError(.vaultServerError, AirlockError.multi("past the max TTL, cannot renew"))
+        }
+        guard ttl > left else { return (ttl, warnings) }
+        return (left, warnings + [cut("TTL", of: ttl, to: left)])
+    }
+
+    private static func cut(_ name: String, of seconds: Int, to limit: Int) -> String {
+        let (wanted, allowed) = (GoDuration.short(seconds: seconds), GoDuration.short(seconds: limit))
+        return "\(name) of \"\(wanted)\" exceeded the effective max_ttl of \"\(allowed)\"; "
+            + "\(name) value is capped accordingly"
     }
 }
 

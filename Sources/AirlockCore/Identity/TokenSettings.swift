@@ -2,8 +2,8 @@
 /// not set.
 package struct TokenSettings: Sendable, Codable, Equatable {
     package var policies: [String] = []
-    /// Whether the legacy field `policies` set them: then it is shown too.
-    package var policiesAreLegacy = false
+    /// Old names of fields that set what they name: those are shown too.
+    package var legacyNames: Set<String> = []
     package var ttl = 0
     package var maxTTL = 0
     package var explicitMaxTTL = 0
@@ -11,6 +11,8 @@ package struct TokenSettings: Sendable, Codable, Equatable {
     package var uses = 0
     package var noDefaultPolicy = false
     package var boundCIDRs: [CIDR] = []
+    /// The token serves the address that logged in, and no other.
+    package var strictlyBindsAddress = false
     package var type = "default"
 
     package init() {}
@@ -21,6 +23,9 @@ package struct TokenSettings: Sendable, Codable, Equatable {
             throw AirlockError.badRequest("'token_ttl' cannot be greater than 'token_max_ttl'")
         }
     }
+
+    /// What a login's token gets.
+    package var grantedPolicies: [String] { PolicyNames.normalised(policies, withDefault: !noDefaultPolicy) }
 
     /// Seconds that a login or a renewal gets without asking, and may get at most, through `mount`.
     package func limits(_ mount: Mount) -> (ttl: Int, maxTTL: Int) {

@@ -80,7 +80,7 @@ package struct Tokens: Sendable {
         guard !request.policies.contains(Policy.wrapping) else {
             throw AirlockError.badRequest("cannot assign policy \"\(Policy.wrapping)\"")
         }
-        let made = issued(request)
+        let made = try issued(request)
         let digest = transaction.digest(String(decoding: made.text.bytes, as: UTF8.self))
         if request.chosenText != nil, try TokenRecords.live(transaction, digest, now: made.token.issued) != nil {
             throw AirlockError.badRequest("cannot create a token with a duplicate ID")
@@ -99,13 +99,15 @@ package struct Tokens: Sendable {
     }
 
     /// The token as it will be stored, and its text. Pure but for the clock and the random source.
-    package func issued(_ request: TokenRequest) -> IssuedToken {
+    package func issued(_ request: TokenRequest) throws -> IssuedToken {
         let now = now()
-        var ttl = (ttl: 0, warning: String?.none)
+        var ttl = (ttl: 0, warnings: [String]())
         if !request.neverExpires {
-            ttl = TokenLifetime.granted(
-                wanted: request.ttl, fallback: min(Mount.systemLeaseTTL, request.maxTTL), period: request.period,
-                maxTTL: request.maxTTL, explicitMaxTTL: request.explicitMaxTTL, elapsed: 0)
+            ttl = try TokenLifetime.granted(
+                wanted: request.ttl, fallback: request.defaultTTL,
+                period: request.period > 0 ? request.period : request.rolePeriod, maxTTL: request.maxTTL,
+                explicitMaxTTL: request.explicitMaxTTL > 0 ? request.explicitMaxTTL : request.roleExplicitMaxTTL,
+                elapsed: 0)
         }
         let token = Token(
             accessor: RandomText.alphanumeric(24), policies: request.policies, path: request.path,
@@ -114,35 +116,37 @@ package struct Tokens: Sendable {
             explicitMaxTTL: request.explicitMaxTTL,
             period: request.period, usesLeft: request.uses, renewable: request.renewable && !request.neverExpires,
             parent: request.parent, entityID: request.entityID, issuedThrough: request.issuedThrough,
-            loginRole: request.loginRole, boundCIDRs: request.boundCIDRs, upstream: request.upstream)
+            loginRole: request.loginRole, tokenRole: request.tokenRole, boundCIDRs: request.boundCIDRs,
+            upstream: request.upstream)
         let text = request.chosenText ?? "s." + RandomText.alphanumeric(24)
-        return IssuedToken(
-            text: SecretPayload(Array(text.utf8)), token: token, warnings: ttl.warning.map { [$0] } ?? [])
+        return IssuedToken(text: SecretPayload(Array(text.utf8)), token: token, warnings: ttl.warnings)
     }
 
-    // MARK: Renewing and revoking
+    // MARK: Renewing, revoking, tidying
 
     /// - Parameters:
     ///   - increment: seconds; 0 means what was granted last.
-    ///   - limits: what the login role allows now, if one does.
-    package func renew(_ found: Found, increment: Int, limits: (ttl: Int, maxTTL: Int)?) async throws -> (
-        Token, [String]
-    ) {
+    ///   - limits: asked once it is known that the token is renewable.
+    package func renew(
+        _ found: Found, increment: Int,
+        limits: @escaping @Sendable (any StorageReader, Token) throws -> RenewalLimits
+    ) async throws -> (Token, [String]) {
         let now = now()
         return try await storage.write { transaction in
             guard var token = try TokenRecords.live(transaction, found.digest, now: now) else {
                 throw AirlockError.badRequest("token not found")
             }
             guard token.renewable else { throw AirlockError.badRequest("lease is not renewable") }
-            let granted = TokenLifetime.granted(
-                wanted: increment, fallback: limits?.ttl ?? token.lastTTL, period: token.period,
-                maxTTL: limits?.maxTTL ?? Mount.systemLeaseTTL, explicitMaxTTL: token.explicitMaxTTL,
-                elapsed: Int((now.nanoseconds - token.issued.nanoseconds) / 1_000_000_000))
+            let limits = try limits(transaction, token)
+            let granted = try TokenLifetime.granted(
+                wanted: increment, fallback: limits.ttl ?? token.lastTTL, period: limits.period,
+                maxTTL: limits.maxTTL, explicitMaxTTL: limits.explicitMaxTTL,
+                elapsed: now.seconds - token.issued.seconds)
             token.expires = now.adding(seconds: granted.ttl)
             token.lastRenewal = now
             token.lastTTL = granted.ttl
             try TokenRecords.put(transaction, token, digest: found.digest)
-            return (token, granted.warning.map { [$0] } ?? [])
+            return (token, granted.warnings)
         }
     }
 
@@ -163,6 +167,17 @@ package struct Tokens: Sendable {
                 var orphan = child
                 orphan.parent = nil
                 try TokenRecords.put(transaction, orphan, digest: digest)
+            }
+        }
+    }
+
+    /// Drops the records of tokens whose time is up, or whose parent is gone.
+    package func tidy() async throws {
+        let now = now()
+        try await storage.write { transaction in
+            for (digest, token) in try transaction.values(Token.self, .token)
+            where try TokenRecords.live(transaction, digest, now: now) == nil {
+                try TokenRecords.delete(transaction, token, digest: digest)
             }
         }
     }

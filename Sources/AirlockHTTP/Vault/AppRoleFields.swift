@@ -1,35 +1,75 @@
 import AirlockCore
 
-/// What an AppRole's body names; some fields have a path of their own below the role.
+/// What an AppRole's body names; most fields have a path of their own below the role.
 enum AppRoleFields {
-    /// Paths below the role.
-    static let paths: [(path: String, field: RoleField<AppRole>)] =
-        [
-            ("policies", TokenFields.policies.lifted(\.token)),
-            ("token-ttl", TokenFields.ttl.lifted(\.token)),
-            ("token-max-ttl", TokenFields.maxTTL.lifted(\.token)),
-            ("token-num-uses", TokenFields.uses.lifted(\.token)),
-            ("period", TokenFields.period.lifted(\.token)),
-            ("token-bound-cidrs", TokenFields.boundCIDRs.lifted(\.token)),
-        ] + own
+    /// One field with a path of its own.
+    struct Path: Sendable {
+        let path: String
+        let field: RoleField<AppRole>
+        /// The field's old name; a new name beside it wins.
+        var legacy: String?
+        /// What is said when the change puts `token_ttl` above `token_max_ttl`.
+        var disorder = ""
+    }
 
-    private static let own: [(path: String, field: RoleField<AppRole>)] = [
-        ("secret-id-ttl", .seconds("secret_id_ttl", \.secretIDTTL)),
-        ("secret-id-num-uses", .count("secret_id_num_uses", \.secretIDUses)),
-        // The one list that OpenBao shows as null while it is empty.
-        ("secret-id-bound-cidrs", .blocks("secret_id_bound_cidrs", \.secretIDBoundCIDRs, emptyIsNull: true)),
-        ("bind-secret-id", .flag("bind_secret_id", \.bindSecretID, fallback: true)),
+    static let paths: [Path] = [
+        Path(path: "policies", field: TokenFields.sanitizedPolicies.lifted(\.token), legacy: "policies"),
+        Path(
+            path: "token-ttl", field: TokenFields.ttl.lifted(\.token),
+            disorder: "token_ttl should not be greater than token_max_ttl"),
+        Path(
+            path: "token-max-ttl", field: TokenFields.maxTTL.lifted(\.token),
+            disorder: "token_max_ttl should be greater than or equal to token_ttl"),
+        Path(path: "token-num-uses", field: TokenFields.uses.lifted(\.token)),
+        Path(path: "period", field: period.lifted(\.token), legacy: "period"),
+        Path(path: "token-bound-cidrs", field: TokenFields.boundCIDRs.emptyIsNull.lifted(\.token)),
+        Path(path: "secret-id-ttl", field: secretIDTTL), Path(path: "secret-id-num-uses", field: secretIDUses),
+        Path(path: "secret-id-bound-cidrs", field: secretIDBlocks),
+    ]
+
+    private static let period = RoleField<TokenSettings>(
+        name: TokenFields.period.name, read: TokenFields.period.read,
+        write: { fields, settings in
+            settings.period = try fields.seconds("token_period") ?? fields.seconds("period") ?? 0
+            TokenFields.mark(["period"], fields, &settings)
+        },
+        reset: { settings in
+            settings.period = 0
+            settings.legacyNames.remove("period")
+        })
+
+    private static let secretIDTTL = RoleField<AppRole>.seconds("secret_id_ttl", \.secretIDTTL)
+    private static let secretIDUses = RoleField<AppRole>.count("secret_id_num_uses", \.secretIDUses)
+    private static let secretIDBlocks = RoleField<AppRole>(
+        name: "secret_id_bound_cidrs", read: { .strings($0.secretIDBoundCIDRs.map(\.given)) },
+        write: { fields, role in role.secretIDBoundCIDRs = try fields.cidrs("secret_id_bound_cidrs") ?? [] },
+        reset: { $0.secretIDBoundCIDRs = [] }
+    ).emptyIsNull
+
+    private static let own = [
+        secretIDTTL, secretIDUses, secretIDBlocks, .flag("bind_secret_id", \.bindSecretID, fallback: true),
     ]
 
     /// `policies`, `period` and `bound_cidr_list` are the old names of three fields; a new name beside one wins.
-    static func apply(_ fields: Fields, to role: inout AppRole) throws {
+    /// - Returns: warnings.
+    @discardableResult
+    static func apply(_ fields: Fields, to role: inout AppRole, mount: Mount) throws -> [String] {
+        var (fields, warnings) = (fields, [String]())
+        for type in ["service", "batch"] where try fields.string("token_type") == "default-\(type)" {
+            fields = fields.replacing("token_type", with: .string(type))
+            warnings.append("default-\(type) has no useful meaning; adjusting to \(type)")
+        }
         if let blocks = try fields.cidrs("bound_cidr_list") { role.secretIDBoundCIDRs = blocks }
         try TokenFields.apply(fields, to: &role.token, legacy: ["policies", "period"])
-        for (_, field) in own where fields[field.name] != nil { try field.write(fields, &role) }
+        for field in own where fields[field.name] != nil { try field.write(fields, &role) }
+        guard role.token.maxTTL > mount.effectiveMaxTTL else { return warnings }
+        return warnings + [
+            "token_max_ttl is greater than the backend mount's maximum TTL value; issued tokens' max TTL value will be truncated"
+        ]
     }
 
     static func members(_ role: AppRole) -> [JSON.Member] {
-        own.map { .init($0.field.name, $0.field.read(role)) } + [.init("local_secret_ids", false)]
+        own.map { .init($0.name, $0.read(role)) } + [.init("local_secret_ids", .bool(role.localSecretIDs))]
             + TokenFields.members(role.token)
     }
 }

@@ -6,26 +6,35 @@ enum AppRoleRoutes {
     static let table: [Route] =
         [
             // A read too ends in the complaint about the missing role id, as on OpenBao.
-            Route("login", access: .open, [.write: login, .read: login]),
+            Route("login", access: .open, fields: ["role_id", "secret_id"], [.write: login, .read: login]),
             Route("role", [.list: list]),
-            Route("role/{name}", exists: exists, [.read: read, .write: write, .delete: delete]),
-            Route("role/{name}/role-id", [.read: readRoleID, .write: writeRoleID]),
-            Route("role/{name}/secret-id", [.write: makeSecretID(custom: false), .list: listSecretIDs]),
-            Route("role/{name}/custom-secret-id", [.write: makeSecretID(custom: true)]),
-            Route("role/{name}/secret-id/lookup", [.write: lookupSecretID]),
-            Route("role/{name}/secret-id/destroy", [.write: destroySecretID, .delete: destroySecretID]),
-            Route("role/{name}/secret-id-accessor/lookup", [.write: lookupAccessor]),
-            Route("role/{name}/secret-id-accessor/destroy", [.write: destroyAccessor, .delete: destroyAccessor]),
-        ]
-        + AppRoleFields.paths.map { path, field in
+            Route("role/{name:}", exists: exists, [.read: read, .write: write, .delete: delete]),
+            Route("role/{name:}/role-id", [.read: readRoleID, .write: writeRoleID]),
             Route(
-                "role/{name}/\(path)",
-                [.read: readField(field), .write: writeField(field), .delete: resetField(field)])
+                "role/{name:}/secret-id", fields: secretIDFields,
+                [.write: makeSecretID(custom: false), .list: listSecretIDs]),
+            Route(
+                "role/{name:}/custom-secret-id", fields: secretIDFields.union(["secret_id"]),
+                [.write: makeSecretID(custom: true)]),
+            Route("role/{name:}/secret-id/lookup", [.write: lookupSecretID]),
+            Route("role/{name:}/secret-id/destroy", [.write: destroySecretID, .delete: destroySecretID]),
+            Route("role/{name:}/secret-id-accessor/lookup", [.write: lookupAccessor]),
+            Route("role/{name:}/secret-id-accessor/destroy", [.write: destroyAccessor, .delete: destroyAccessor]),
+            Route("role/{name:}/local-secret-ids", [.read: readLocalSecretIDs]),
+            Route("tidy/secret-id", [.write: tidy]),
+        ]
+        + AppRoleFields.paths.map { path in
+            Route(
+                "role/{name:}/\(path.path)",
+                [.read: readField(path), .write: writeField(path), .delete: resetField(path.field)])
         }
+
+    private static let secretIDFields: Set = ["metadata", "cidr_list", "token_bound_cidrs", "ttl", "num_uses"]
 
     private static func roles(_ call: Call) throws -> AppRoles {
         guard let mount = call.mount else { throw AirlockError.unsupportedPath }
-        return AppRoles(storage: call.services.storage, mount: mount, now: call.services.now)
+        return AppRoles(
+            storage: call.services.storage, mount: mount, failures: call.services.failures, now: call.services.now)
     }
 
     private static let login: Route.Handler = { call in
@@ -51,14 +60,19 @@ enum AppRoleRoutes {
 
     private static let write: Route.Handler = { call in
         let fields = call.fields
-        guard !(try fields.flag("local_secret_ids") ?? false) else {
-            throw AirlockError.badRequest("local_secret_ids is not supported: there is one server, leave it out")
+        let mount = call.mount ?? call.services.registry.tokenMount
+        let id = try fields.string("role_id")
+        guard id != "" else {
+            throw AirlockError.badRequest("invalid role_id supplied, or failed to generate a role_id")
         }
-        try await roles(call).update(call["name"]) { role in
-            if let id = try fields.string("role_id"), !id.isEmpty { role.roleID = id }
-            try AppRoleFields.apply(fields, to: &role)
+        // The change is made in the store's own time: what it warns of is seen on a copy.
+        var copy = try roles(call).role(call["name"]) ?? AppRole(roleID: "")
+        let warnings = try AppRoleFields.apply(fields, to: &copy, mount: mount)
+        try await roles(call).update(call["name"], localSecretIDs: try fields.flag("local_secret_ids")) { role in
+            if let id { role.roleID = id }
+            try AppRoleFields.apply(fields, to: &role, mount: mount)
         }
-        return .noContent
+        return .noContent(warnings: warnings)
     }
 
     private static let delete: Route.Handler = { call in
@@ -81,24 +95,39 @@ enum AppRoleRoutes {
 
     // MARK: Single fields
 
-    private static func readField(_ field: RoleField<AppRole>) -> Route.Handler {
+    private static let readLocalSecretIDs: Route.Handler = { call in
+        guard let role = try roles(call).role(call["name"]) else { throw AirlockError.absent }
+        return .data([.init("local_secret_ids", .bool(role.localSecretIDs))])
+    }
+
+    private static func readField(_ path: AppRoleFields.Path) -> Route.Handler {
         { call in
             guard let role = try roles(call).role(call["name"]) else { throw AirlockError.absent }
-            return .data([.init(field.name, field.read(role))])
+            let members = [JSON.Member(path.field.name, path.field.read(role))]
+            return .data(members + TokenFields.legacyMembers(members, role.token))
         }
     }
 
-    private static func writeField(_ field: RoleField<AppRole>) -> Route.Handler {
+    private static func writeField(_ path: AppRoleFields.Path) -> Route.Handler {
         { call in
             let fields = call.fields
-            guard fields[field.name] != nil else { throw AirlockError.badRequest("missing \(field.name)") }
-            try await roles(call).update(call["name"], creates: false) { try field.write(fields, &$0) }
+            guard fields[path.field.name] != nil || path.legacy.map({ fields[$0] != nil }) ?? false else {
+                // An empty list of blocks is a list too.
+                if path.path == "secret-id-bound-cidrs" { return .noContent }
+                throw AirlockError.badRequest("missing \(path.legacy == "period" ? "period" : path.field.name)")
+            }
+            try await roles(call).update(call["name"], creates: false) { role in
+                try path.field.write(fields, &role)
+                let isDisordered = role.token.maxTTL > 0 && role.token.ttl > role.token.maxTTL
+                if isDisordered, !path.disorder.isEmpty { throw AirlockError.badRequest(path.disorder) }
+            }
             return .noContent
         }
     }
 
     private static func resetField(_ field: RoleField<AppRole>) -> Route.Handler {
         { call in
+            guard try roles(call).role(call["name"]) != nil else { return .noContent }
             try await roles(call).update(call["name"], creates: false) { field.reset(&$0) }
             return .noContent
         }
@@ -133,15 +162,27 @@ enum AppRoleRoutes {
     /// A JSON object, sent as a string.
     private static func metadata(_ fields: Fields) throws -> [String: String] {
         guard let text = try fields.string("metadata"), !text.isEmpty else { return [:] }
-        guard let json = try? JSON(parsing: text), json.members != nil else {
+        guard let members = (try? JSON(parsing: text))?.members, members.allSatisfy({ $0.value.text != nil }) else {
             throw AirlockError.badRequest("failed to parse metadata: it must be a JSON object of strings, as a string")
         }
-        return try Fields(.object([.init("metadata", json)])).map("metadata") ?? [:]
+        return Dictionary(members.map { ($0.name, $0.value.text ?? "") }) { _, last in last }
+    }
+
+    /// - Throws: Vault's own 500 where there is no such role.
+    private static func requireRole(_ call: Call) throws {
+        guard try roles(call).role(call["name"]) != nil else {
+            throw AirlockError(.vaultServerError, AirlockError.multi("role \"\(call["name"])\" does not exist"))
+        }
+    }
+
+    private static let tidy: Route.Handler = { call in
+        try await roles(call).tidy()
+        return .tidied
     }
 
     private static let listSecretIDs: Route.Handler = { call in
         guard try roles(call).role(call["name"]) != nil else {
-            throw AirlockError(.notFound, "role \"\(call["name"])\" does not exist")
+            throw AirlockError.badRequest("role \"\(call["name"])\" does not exist")
         }
         return try .keys(try roles(call).secretIDAccessors(call["name"]))
     }
@@ -150,6 +191,7 @@ enum AppRoleRoutes {
         guard let text = try call.fields.string("secret_id"), !text.isEmpty else {
             throw AirlockError.badRequest("missing secret_id")
         }
+        try requireRole(call)
         guard let secret = try roles(call).secretID(call["name"], text: text) else { return .noContent }
         return .data(members(secret))
     }
@@ -158,6 +200,7 @@ enum AppRoleRoutes {
         guard let text = try call.fields.string("secret_id"), !text.isEmpty else {
             throw AirlockError.badRequest("missing secret_id")
         }
+        try requireRole(call)
         _ = try await roles(call).destroySecretID(call["name"], text: text)
         return .noContent
     }
@@ -165,6 +208,7 @@ enum AppRoleRoutes {
     private static let lookupAccessor: Route.Handler = { call in
         let accessor = try call.fields.string("secret_id_accessor") ?? ""
         guard !accessor.isEmpty else { throw AirlockError.badRequest("missing secret_id_accessor") }
+        try requireRole(call)
         guard let secret = try roles(call).secretID(call["name"], accessor: accessor) else {
             let text = "failed to find accessor entry for secret_id_accessor: \"\(accessor)\""
             return .data([.init("error", .string(text))], status: .notFound)
@@ -175,6 +219,7 @@ enum AppRoleRoutes {
     private static let destroyAccessor: Route.Handler = { call in
         let accessor = try call.fields.string("secret_id_accessor") ?? ""
         guard !accessor.isEmpty else { throw AirlockError.badRequest("missing secret_id_accessor") }
+        try requireRole(call)
         guard try await roles(call).destroySecretID(call["name"], accessor: accessor) else {
             throw AirlockError(
                 .vaultServerError,
@@ -185,7 +230,7 @@ enum AppRoleRoutes {
 
     private static func members(_ secret: SecretID) -> [JSON.Member] {
         [
-            .init("cidr_list", .strings(secret.cidrs.map(\.text))),
+            .init("cidr_list", .strings(secret.cidrs.map(\.given))),
             .init("creation_time", .string(secret.created.rfc3339)),
             // Go's zero time stands for never.
             .init("expiration_time", .string(secret.expires?.rfc3339 ?? "0001-01-01T00:00:00Z")),
@@ -195,7 +240,7 @@ enum AppRoleRoutes {
             ),
             .init("secret_id_accessor", .string(secret.accessor)),
             .init("secret_id_num_uses", .integer(secret.usesLeft)), .init("secret_id_ttl", .integer(secret.ttl)),
-            .init("token_bound_cidrs", .strings(secret.tokenCIDRs.map(\.text))),
+            .init("token_bound_cidrs", .strings(secret.tokenCIDRs.map(\.given))),
         ]
     }
 }

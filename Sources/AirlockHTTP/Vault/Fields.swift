@@ -9,6 +9,10 @@ struct Fields: Sendable {
 
     subscript(name: String) -> JSON? { json[name].flatMap { $0.isNull ? nil : $0 } }
 
+    func replacing(_ name: String, with value: JSON) -> Fields {
+        Fields(.object((json.members ?? []).filter { $0.name != name } + [.init(name, value)]))
+    }
+
     var names: [String] { json.members?.map(\.name) ?? [] }
 
     private func mismatch(_ name: String, _ value: JSON, expected: String) -> AirlockError {

@@ -10,7 +10,7 @@ enum MountRoutes {
         Route(
             "mounts/{path*}/tune", [.read: MountTuning.read(auth: false), .write: MountTuning.write(auth: false)]),
         Route("mounts/{path*}", [.read: read, .write: enable, .delete: disable]),
-        Route("auth", access: .sudoToChange, [.read: { call in listed(call.services.registry.authMounts + [token]) }]),
+        Route("auth", access: .sudoToChange, [.read: { call in listed(authMounts(call)) }]),
         Route(
             "auth/{path*}/tune", access: .sudoToChange,
             [.read: MountTuning.read(auth: true), .write: MountTuning.write(auth: true)]),
@@ -24,8 +24,15 @@ enum MountRoutes {
     private static let system = Mount(
         path: "sys/", engine: .system, description: "system endpoints used for control, policy and debugging",
         options: nil)
-    private static let token = Mount(
-        path: "token/", engine: .token, description: "token based credentials", options: nil)
+
+    private static func authMounts(_ call: Call) -> [Mount] {
+        call.services.registry.authMounts + [call.services.registry.tokenMount]
+    }
+
+    private static let tokenPath = "token/"
+
+    /// The ways to log in that can be enabled, by the type that names them.
+    private static let logins: [String: Mount.Engine] = ["approle": .approle, "userpass": .userpass]
 
     // MARK: Rendering
 
@@ -53,8 +60,8 @@ enum MountRoutes {
 
     /// The mount of exactly this path; for `sys/` and `auth/token/` what stands for one.
     static func mount(_ call: Call, _ path: String, auth: Bool) -> Mount? {
-        if path == (auth ? token.path : system.path) { return auth ? token : system }
-        return auth ? call.services.registry.authMount(named: path) : call.services.registry.mount(named: path)
+        if auth { return authMounts(call).first { $0.path == path } }
+        return path == system.path ? system : call.services.registry.mount(named: path)
     }
 
     // MARK: Secrets engines
@@ -143,15 +150,17 @@ enum MountRoutes {
     private static let enableAuth: Route.Handler = { call in
         let path = normalised(call["path"])
         _ = try SecretPath(String(path.dropLast()))
-        guard !path.hasPrefix(token.path) else {
-            throw AirlockError.badRequest("path is already in use at \(token.path)")
+        guard !path.hasPrefix(tokenPath) else {
+            throw AirlockError.badRequest("path is already in use at \(tokenPath)")
         }
         guard let type = try call.fields.string("type"), !type.isEmpty else {
             throw AirlockError.badRequest("backend type must be specified as a string")
         }
-        guard type == "approle" else { throw AirlockError.badRequest("plugin not found in the catalog: \(type)") }
+        guard let engine = logins[type] else {
+            throw AirlockError.badRequest("plugin not found in the catalog: \(type)")
+        }
         var mount = Mount(
-            path: path, engine: .approle, description: try call.fields.string("description") ?? "", options: [:])
+            path: path, engine: engine, description: try call.fields.string("description") ?? "", options: [:])
         try MountTuning.configure(&mount, call)
         try await call.services.registry.enableAuth(mount)
         return .noContent
@@ -159,7 +168,7 @@ enum MountRoutes {
 
     private static let disableAuth: Route.Handler = { call in
         let path = normalised(call["path"])
-        guard path != token.path else {
+        guard path != tokenPath else {
             throw AirlockError.badRequest("token credential backend cannot be disabled")
         }
         try await call.services.registry.disableAuth(path)
@@ -170,7 +179,7 @@ enum MountRoutes {
 
     /// Without a token only what is tuned to be listed so, and that is no error when it is nothing.
     private static let visibleMounts: Route.Handler = { call in
-        let (mounts, authMounts) = (call.services.registry.mounts, call.services.registry.authMounts)
+        let (mounts, logins) = (call.services.registry.mounts, authMounts(call))
         guard let access = call.principal?.access else {
             guard call.request.token == nil else { throw AirlockError.invalidToken }
             func listed(_ mounts: [Mount]) -> JSON {
@@ -184,7 +193,7 @@ enum MountRoutes {
                             ])
                     })
             }
-            return .data([.init("auth", listed(authMounts)), .init("secret", listed(mounts))])
+            return .data([.init("auth", listed(logins)), .init("secret", listed(mounts))])
         }
         func listed(_ mounts: [Mount], below prefix: String) -> JSON {
             .object(
@@ -192,7 +201,7 @@ enum MountRoutes {
                     .map { .init($0.path, .object(members($0))) })
         }
         return .data([
-            .init("auth", listed(authMounts + [token], below: "auth/")), .init("secret", listed(mounts, below: "")),
+            .init("auth", listed(logins, below: "auth/")), .init("secret", listed(mounts, below: "")),
         ])
     }
 

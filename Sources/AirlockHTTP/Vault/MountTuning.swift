@@ -5,17 +5,21 @@ enum MountTuning {
     /// What Airlock would not honour. Taken and ignored, each would promise something.
     private static let unsupported = [
         "allowed_response_headers", "audit_non_hmac_request_keys", "audit_non_hmac_response_keys", "force_no_cache",
-        "passthrough_request_headers", "plugin_version", "user_lockout_config",
+        "passthrough_request_headers", "plugin_version",
     ]
 
     // MARK: Reading
 
     /// The settings as the mount has them.
     static func config(_ mount: Mount) -> [JSON.Member] {
-        [
+        var members: [JSON.Member] = [
             .init("default_lease_ttl", .integer(mount.defaultLeaseTTL)), .init("force_no_cache", false),
             .init("max_lease_ttl", .integer(mount.maxLeaseTTL)),
-        ] + optional(mount)
+        ]
+        if let lockout = mount.lockout {
+            members.append(.init("user_lockout_config", .object(LockoutFields.members(lockout))))
+        }
+        return members + optional(mount)
     }
 
     static func options(_ mount: Mount) -> JSON {
@@ -43,6 +47,7 @@ enum MountTuning {
                 .init("max_lease_ttl", .integer(mount.effectiveMaxTTL)),
             ]
             if !(mount.options ?? [:]).isEmpty { members.append(.init("options", options(mount))) }
+            if let lockout = mount.lockout { members += LockoutFields.members(lockout) }
             return .data(members + optional(mount), repeatsData: true)
         }
     }
@@ -71,7 +76,10 @@ enum MountTuning {
         { call in
             let fields = call.fields
             let path = MountRoutes.normalised(call["path"])
-            if try isBuiltIn(path, fields, auth: auth) { return .noContent }
+            if !auth, path == "sys/" {
+                guard let name = fields.names.sorted().first(where: { isSet(fields[$0]) }) else { return .noContent }
+                throw AirlockError.badRequest("cannot tune parameter \(name) of \(path)")
+            }
             let options = try fields.map("options") ?? [:]
             try await call.services.registry.tune(path, auth: auth) { mount in
                 if let description = try fields.string("description") { mount.description = description }
@@ -91,15 +99,6 @@ enum MountTuning {
         }
     }
 
-    /// Whether the path is of something that is there without a mount, and has no settings to change.
-    private static func isBuiltIn(_ path: String, _ fields: Fields, auth: Bool) throws -> Bool {
-        guard path == (auth ? "token/" : "sys/") else { return false }
-        guard let name = fields.names.sorted().first(where: { isSet(fields[$0]) }) else { return true }
-        guard auth else { throw AirlockError.badRequest("cannot tune parameter \(name) of \(path)") }
-        throw AirlockError.badRequest(
-            "auth/token/ has no settings here: name \(name) where the token is made, or leave it out")
-    }
-
     private static func checkVersion(_ version: String, of mount: Mount) throws {
         guard version == "1" || version == "2" else {
             throw AirlockError.badRequest("invalid version provided: use 1 or 2")
@@ -115,6 +114,7 @@ enum MountTuning {
         if let name = unsupported.first(where: { isSet(fields[$0]) }) {
             throw AirlockError.badRequest("\(name) is not supported: leave it out")
         }
+        try LockoutFields.apply(fields, to: &mount)
         if let seconds = try lifetime(fields, "default_lease_ttl") { mount.defaultLeaseTTL = seconds }
         if let seconds = try lifetime(fields, "max_lease_ttl") { mount.maxLeaseTTL = seconds }
         switch try fields.string("listing_visibility") {

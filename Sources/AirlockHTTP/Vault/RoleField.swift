@@ -21,19 +21,18 @@ struct RoleField<Role>: Sendable {
             name: name, read: { .integer($0[keyPath: key]) },
             write: { fields, role in
                 let count = try fields.integer(name) ?? 0
-                guard count >= 0 else { throw AirlockError.badRequest("\(name) cannot be negative") }
+                guard count >= 0 else {
+                    let shown = name.hasPrefix("token_") ? "'\(name)'" : name
+                    throw AirlockError.badRequest("\(shown) cannot be negative")
+                }
                 role[keyPath: key] = count
             },
             reset: { $0[keyPath: key] = 0 })
     }
 
-    static func blocks(_ name: String, _ key: Key<[CIDR]>, emptyIsNull: Bool = false) -> RoleField {
+    static func blocks(_ name: String, _ key: Key<[CIDR]>) -> RoleField {
         RoleField(
-            name: name,
-            read: { role in
-                let blocks = role[keyPath: key]
-                return blocks.isEmpty && emptyIsNull ? .null : .strings(blocks.map(\.text))
-            },
+            name: name, read: { .strings($0[keyPath: key].map(\.text)) },
             write: { fields, role in role[keyPath: key] = try fields.cidrs(name) ?? [] },
             reset: { $0[keyPath: key] = [] })
     }
@@ -45,11 +44,23 @@ struct RoleField<Role>: Sendable {
             reset: { $0[keyPath: key] = fallback })
     }
 
+    /// Policies as they were given; a token made of them gets them sanitized.
     static func policies(_ name: String, _ key: Key<[String]>) -> RoleField {
         RoleField(
             name: name, read: { .strings($0[keyPath: key]) },
-            write: { fields, role in role[keyPath: key] = PolicyNames.asGiven(try fields.list(name) ?? []) },
+            write: { fields, role in role[keyPath: key] = (try fields.list(name) ?? []).map(\.trimmingBlanks) },
             reset: { $0[keyPath: key] = [] })
+    }
+
+    /// The same field, `null` while it is an empty list.
+    var emptyIsNull: RoleField {
+        let read = self.read
+        return RoleField(
+            name: name,
+            read: { role in
+                let value = read(role)
+                return value.elements?.isEmpty ?? false ? .null : value
+            }, write: write, reset: reset)
     }
 
     /// The same field of something that a larger role holds.
@@ -73,50 +84,80 @@ enum TokenFields {
     private static let all = [
         policies, ttl, maxTTL, uses, period, boundCIDRs,
         .seconds("token_explicit_max_ttl", \.explicitMaxTTL), .flag("token_no_default_policy", \.noDefaultPolicy),
-        RoleField(name: "token_type", read: { .string($0.type) }, write: writeType, reset: { $0.type = "default" }),
+        .flag("token_strictly_bind_ip", \.strictlyBindsAddress),
         RoleField(
-            name: "token_strictly_bind_ip", read: { _ in false },
-            write: { fields, _ in
-                guard !(try fields.flag("token_strictly_bind_ip") ?? false) else {
-                    throw AirlockError.badRequest("token_strictly_bind_ip is not supported: use token_bound_cidrs")
-                }
-            }, reset: { _ in }),
+            name: "token_type", read: { .string($0.type) },
+            write: { fields, settings in settings.type = try type(fields) }, reset: { $0.type = "default" }),
     ]
 
-    /// Old names that every way to log in but AppRole has.
-    static let legacy: Set = ["policies", "ttl", "max_ttl", "period", "num_uses", "bound_cidrs"]
+    /// `token_policies` where it has a path of its own: there, names are sanitized.
+    static let sanitizedPolicies = RoleField<TokenSettings>(
+        name: policies.name, read: policies.read,
+        write: { fields, settings in
+            guard let list = try fields.list("token_policies") ?? fields.list("policies") else { return }
+            settings.policies = PolicyNames.sanitized(list)
+            mark(["policies"], fields, &settings)
+        },
+        reset: { settings in
+            settings.policies = []
+            settings.legacyNames.remove("policies")
+        })
+
+    /// Old names that every way to log in but AppRole and userpass has, and what they are called now.
+    private static let currentNames = [
+        "policies": "token_policies", "ttl": "token_ttl", "max_ttl": "token_max_ttl", "period": "token_period",
+        "num_uses": "token_num_uses", "bound_cidrs": "token_bound_cidrs",
+    ]
+
+    static let legacy = Set(currentNames.keys)
 
     static let names = Set(all.map(\.name)).union(legacy)
 
     /// Changes what the body names.
     /// - Parameter legacy: the old names that count; a new name beside one wins.
-    static func apply(_ fields: Fields, to settings: inout TokenSettings, legacy: Set<String> = legacy) throws {
+    static func apply(
+        _ fields: Fields, to settings: inout TokenSettings, legacy: Set<String> = legacy
+    ) throws {
         func old(_ name: String) -> Bool { legacy.contains(name) && fields[name] != nil }
-        if old("policies") {
-            settings.policies = PolicyNames.asGiven(try fields.list("policies") ?? [])
-            settings.policiesAreLegacy = true
-        }
-        if fields["token_policies"] != nil { settings.policiesAreLegacy = false }
+        if old("policies") { settings.policies = PolicyNames.sanitized(try fields.list("policies") ?? []) }
         if old("period") { settings.period = try fields.seconds("period") ?? 0 }
         if old("ttl") { settings.ttl = try fields.seconds("ttl") ?? 0 }
         if old("max_ttl") { settings.maxTTL = try fields.seconds("max_ttl") ?? 0 }
         if old("num_uses") { settings.uses = max(0, try fields.integer("num_uses") ?? 0) }
         if old("bound_cidrs") { settings.boundCIDRs = try fields.cidrs("bound_cidrs") ?? [] }
         for field in all where fields[field.name] != nil { try field.write(fields, &settings) }
+        mark(legacy, fields, &settings)
+    }
+
+    /// Remembers which of the names set their fields last; an old name is shown even when a new one beside it won.
+    static func mark(_ legacy: Set<String>, _ fields: Fields, _ settings: inout TokenSettings) {
+        for name in legacy {
+            if fields[name] != nil {
+                settings.legacyNames.insert(name)
+            } else if let current = currentNames[name], fields[current] != nil {
+                settings.legacyNames.remove(name)
+            }
+        }
     }
 
     static func members(_ settings: TokenSettings) -> [JSON.Member] {
-        var members: [JSON.Member] = all.map { .init($0.name, $0.read(settings)) }
-        if settings.policiesAreLegacy { members.append(.init("policies", .strings(settings.policies))) }
-        return members
+        let members: [JSON.Member] = all.map { .init($0.name, $0.read(settings)) }
+        return members + legacyMembers(members, settings)
     }
 
-    private static let writeType: @Sendable (Fields, inout TokenSettings) throws -> Void = { fields, settings in
+    /// The members under their old names, where those set them.
+    static func legacyMembers(_ members: [JSON.Member], _ settings: TokenSettings) -> [JSON.Member] {
+        settings.legacyNames.sorted().compactMap { name in
+            members.first { $0.name == currentNames[name] }.map { .init(name, $0.value) }
+        }
+    }
+
+    private static func type(_ fields: Fields) throws -> String {
         let type = try fields.string("token_type") ?? ""
         switch type {
-        case "", "default": settings.type = "default"
-        case "service", "default-service": settings.type = "service"
-        case "batch", "default-batch":
+        case "", "default": return "default"
+        case "service": return type
+        case "batch":
             throw AirlockError.badRequest("batch tokens are not supported: leave token_type out or use service")
         default: throw AirlockError.badRequest("invalid 'token_type' value \"\(type)\"")
         }

@@ -6,6 +6,8 @@ struct Services: Sendable {
     let registry: Registry
     let tokens: Tokens
     let metrics: Metrics
+    let hasher: any PasswordHasher
+    let failures: LoginFailures
     /// The vault that decides about its own mounts, where one does.
     let upstream: UpstreamClients?
     /// Namespaces that the settings name; clients of those mounts name them too.
@@ -17,7 +19,7 @@ struct Services: Sendable {
 
     init(
         storage: any Storage, registry: Registry, metrics: Metrics, upstream: UpstreamClients?,
-        namespaces: Set<String>, webhook: Webhook?, now: @escaping Now
+        namespaces: Set<String>, webhook: Webhook?, hasher: any PasswordHasher = ScryptHasher(), now: @escaping Now
     ) {
         self.storage = storage
         self.registry = registry
@@ -25,6 +27,8 @@ struct Services: Sendable {
         self.upstream = upstream
         self.namespaces = namespaces
         self.webhook = webhook
+        self.hasher = hasher
+        failures = LoginFailures(now: now)
         self.now = now
         started = now()
         tokens = Tokens(storage: storage, now: now)

@@ -8,13 +8,18 @@ extension IssuedToken {
 extension Token {
     /// - Parameter text: what the client knows the token by; empty when it asked by accessor.
     func auth(text: SecretPayload, lease: Int? = nil) -> JSON {
-        [
-            "client_token": .string(String(decoding: text.bytes, as: UTF8.self)), "accessor": .string(accessor),
-            "policies": .strings(shownPolicies), "token_policies": .strings(shownPolicies), "metadata": metadata,
-            "lease_duration": .integer(lease ?? creationTTL), "renewable": .bool(renewable),
-            "entity_id": .string(entityID), "token_type": "service", "orphan": .bool(parent == nil),
-            "mfa_requirement": .null, "num_uses": .integer(usesLeft),
+        var members: [JSON.Member] = [
+            .init("client_token", .string(String(decoding: text.bytes, as: UTF8.self))),
+            .init("accessor", .string(accessor)), .init("policies", .strings(shownPolicies)),
         ]
+        if !shownPolicies.isEmpty { members.append(.init("token_policies", .strings(shownPolicies))) }
+        return .object(
+            members + [
+                .init("metadata", metadata), .init("lease_duration", .integer(lease ?? creationTTL)),
+                .init("renewable", .bool(renewable)), .init("entity_id", .string(entityID)),
+                .init("token_type", "service"), .init("orphan", .bool(parent == nil)),
+                .init("mfa_requirement", .null), .init("num_uses", .integer(usesLeft)),
+            ])
     }
 
     /// Where an upstream decides, its names say more than Airlock's own `default`.
@@ -42,6 +47,7 @@ extension Token {
             members.append(.init("last_renewal", .string(lastRenewal.rfc3339)))
             members.append(.init("last_renewal_time", .integer(lastRenewal.seconds)))
         }
+        if let tokenRole { members.append(.init("role", .string(tokenRole))) }
         if period > 0 { members.append(.init("period", .integer(period))) }
         if !boundCIDRs.isEmpty { members.append(.init("bound_cidrs", .strings(boundCIDRs.map(\.text)))) }
         return members

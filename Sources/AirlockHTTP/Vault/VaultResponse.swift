@@ -67,6 +67,15 @@ struct VaultResponse: Sendable {
         VaultResponse(status: status, body: .envelope(Envelope(warnings: [text])))
     }
 
+    /// A call that answers 204 unless it has something to say.
+    static func noContent(warnings: [String]) -> VaultResponse {
+        warnings.isEmpty ? .noContent : VaultResponse(status: .ok, body: .envelope(Envelope(warnings: warnings)))
+    }
+
+    /// OpenBao tidies later and says so; here it is done.
+    static let tidied = VaultResponse.warning(
+        "Tidy operation successfully started. What there was to tidy is gone already.", status: .accepted)
+
     /// Keys as a list answers them; an empty one is a 404.
     static func keys(_ keys: [String]) throws -> VaultResponse {
         guard !keys.isEmpty else { throw AirlockError.absent }

@@ -174,7 +174,7 @@ extension Services {
 
 /// The tables, by what kind of engine a path lies in. A new kind is one case here.
 enum Engine: Sendable {
-    case system, token, approle, kvPlain, kvVersioned, boundPlain, boundVersioned, upstreamLogin
+    case system, token, approle, userpass, kvPlain, kvVersioned, boundPlain, boundVersioned, upstreamLogin
 
     /// - Parameter isBound: the mount's secrets do not live in the embedded store alone.
     init(_ mount: Mount, isBound: Bool = false) {
@@ -183,6 +183,7 @@ enum Engine: Sendable {
         case .system: self = .system
         case .token: self = .token
         case .approle: self = .approle
+        case .userpass: self = .userpass
         case .kv: self = mount.kvVersion == 2 ? .kvVersioned : .kvPlain
         }
     }
@@ -192,6 +193,7 @@ enum Engine: Sendable {
         case .system: SystemRoutes.table
         case .token: TokenRoutes.table
         case .approle: AppRoleRoutes.table
+        case .userpass: UserpassRoutes.table
         case .kvPlain: KVPlainRoutes.table
         case .kvVersioned: KVVersionedRoutes.table
         case .boundPlain: BoundKVRoutes.plain

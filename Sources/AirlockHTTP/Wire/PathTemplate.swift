@@ -1,9 +1,11 @@
 /// A path with places to fill: `role/{name}/secret-id`, `data/{path*}`. Literals match exactly, `{name}` one segment,
-/// `{path*}` everything that is left, slashes included.
+/// `{name:}` one that is a name in OpenBao's sense (letters, digits and `_`, inside also `-` and `.`), `{path*}` everything
+/// that is left, slashes included.
 struct PathTemplate: Sendable {
     private enum Segment: Sendable {
         case literal(String)
         case capture(String)
+        case name(String)
         case rest(String)
     }
 
@@ -13,7 +15,8 @@ struct PathTemplate: Sendable {
         segments = pattern.split(separator: "/").map { part in
             guard part.hasPrefix("{") else { return .literal(String(part)) }
             let name = part.dropFirst().dropLast()
-            return name.hasSuffix("*") ? .rest(String(name.dropLast())) : .capture(String(name))
+            if name.hasSuffix("*") { return .rest(String(name.dropLast())) }
+            return name.hasSuffix(":") ? .name(String(name.dropLast())) : .capture(String(name))
         }
     }
 
@@ -35,9 +38,26 @@ struct PathTemplate: Sendable {
             case .capture(let name):
                 guard index < parts.count, !parts[index].isEmpty else { return nil }
                 captures[name] = parts[index]
+            case .name(let name):
+                guard index < parts.count, PathTemplate.isName(parts[index]) else { return nil }
+                captures[name] = parts[index]
             }
         }
         return parts.count == segments.count ? captures : nil
+    }
+
+    /// Go's `\w(([\w-.]+)?\w)?`.
+    static func isName(_ text: String) -> Bool {
+        func isWord(_ byte: UInt8) -> Bool {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+                true
+            default: false
+            }
+        }
+        guard let first = text.utf8.first, let last = text.utf8.last, isWord(first), isWord(last) else { return false }
+        return text.utf8.allSatisfy { isWord($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") }
     }
 
     private var endsInRest: Bool { if case .rest? = segments.last { true } else { false } }

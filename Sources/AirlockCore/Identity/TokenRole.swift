@@ -1,0 +1,150 @@
+/// What tokens made with `auth/token/create/<role>` are like (VAULT-PROTOCOL 6.5). Times in seconds, 0 meaning not set.
+package struct TokenRole: Sendable, Codable, Equatable {
+    /// Lists of names and of patterns (`dev-*`), sanitized.
+    package var allowed: [String] = []
+    package var allowedGlobs: [String] = []
+    package var disallowed: [String] = []
+    package var disallowedGlobs: [String] = []
+    package var entityAliases: [String] = []
+    package var isOrphan = false
+    package var isRenewable = true
+    package var pathSuffix = ""
+    package var period = 0
+    package var explicitMaxTTL = 0
+    package var uses = 0
+    package var noDefaultPolicy = false
+    package var boundCIDRs: [CIDR] = []
+    package var type = "default-service"
+    /// Old names of fields that set what they name: those are shown too.
+    package var legacyNames: Set<String> = []
+
+    package init() {}
+
+    /// Whether the role, not the parent, decides about policies.
+    package var decidesPolicies: Bool {
+        !(allowed.isEmpty && allowedGlobs.isEmpty && disallowed.isEmpty && disallowedGlobs.isEmpty)
+    }
+
+    /// - Parameters:
+    ///   - asked: empty for none.
+    ///   - parent: the policies of the token that makes the new one.
+    /// - Throws: `AirlockError` for policies that the role does not give.
+    package func policies(asked: [String], parent: [String], noDefault: Bool) throws -> [String] {
+        let addsDefault =
+            !noDefault && !noDefaultPolicy && !disallowed.contains(Policy.fallback)
+            && !TokenRole.matches(disallowedGlobs, Policy.fallback)
+        func sanitized(_ names: [String]) -> [String] {
+            PolicyNames.sanitized(names + (addsDefault ? [Policy.fallback] : []))
+        }
+        var final = asked.isEmpty ? [] : sanitized(asked)
+        if !allowed.isEmpty || !allowedGlobs.isEmpty {
+            let given = sanitized(allowed)
+            if final.isEmpty { final = given }
+            guard final.allSatisfy({ given.contains($0) || TokenRole.matches(allowedGlobs, $0) }) else {
+                let (asked, names, globs) = (quoted(final), quoted(given), quoted(allowedGlobs))
+                throw AirlockError.badRequest(
+                    "token policies (\(asked)) must be subset of the role's allowed policies (\(names)) or glob policies (\(globs))"
+                )
+            }
+        } else if final.isEmpty {
+            final = sanitized(parent)
+        }
+        if let refused = final.first(where: { disallowed.contains($0) || TokenRole.matches(disallowedGlobs, $0) }) {
+            throw AirlockError.badRequest("token policy \"\(refused)\" is disallowed by this role")
+        }
+        return noDefault ? PolicyNames.normalised(final, withDefault: false) : final
+    }
+
+    /// Go's `%q` of a list.
+    private func quoted(_ names: [String]) -> String {
+        "[" + names.map { "\"\($0)\"" }.joined(separator: " ") + "]"
+    }
+
+    package func allowsEntity(_ alias: String) -> Bool {
+        let alias = alias.lowercased()
+        return entityAliases.contains(alias) || TokenRole.matches(entityAliases, alias)
+    }
+
+    /// Puts the role's limits on what is asked for.
+    /// - Returns: warnings where both name a limit: the lesser counts.
+    package func limit(_ request: inout TokenRequest) -> [String] {
+        var warnings: [String] = []
+        func lesser(_ asked: Int, _ own: Int, _ what: String) -> Int {
+            guard asked > 0, own > 0 else { return asked }
+            warnings.append(
+                "\(what) specified both during creation call and in role; using the lesser value of \(min(asked, own)) seconds"
+            )
+            return min(asked, own)
+        }
+        request.explicitMaxTTL = lesser(request.explicitMaxTTL, explicitMaxTTL, "Explicit max TTL")
+        request.period = lesser(request.period, period, "Period")
+        request.roleExplicitMaxTTL = explicitMaxTTL
+        request.rolePeriod = period
+        if uses > 0 { request.uses = request.uses == 0 ? uses : min(request.uses, uses) }
+        request.renewable = request.renewable && isRenewable
+        request.boundCIDRs = boundCIDRs
+        if isOrphan { request.parent = nil }
+        if !pathSuffix.isEmpty { request.path += "/\(pathSuffix)" }
+        return warnings
+    }
+
+    /// What a renewal of a token made with this role may give now. Where the token has a limit of its own, the lesser counts.
+    package func renewalLimits(_ token: Token, maxTTL: Int) -> RenewalLimits {
+        func lesser(_ own: Int, _ limit: Int) -> Int { own > 0 && limit > 0 ? min(own, limit) : max(own, limit) }
+        return RenewalLimits(
+            maxTTL: maxTTL, period: lesser(token.period, period),
+            explicitMaxTTL: lesser(token.explicitMaxTTL, explicitMaxTTL))
+    }
+
+    /// Whether the text matches one of the patterns, in which `*` stands for any text.
+    static func matches(_ patterns: [String], _ text: String) -> Bool {
+        patterns.contains {
+            matches($0.utf8.split(separator: UInt8(ascii: "*"), omittingEmptySubsequences: false), text)
+        }
+    }
+
+    private static func matches(_ parts: [Substring.UTF8View], _ text: String) -> Bool {
+        guard let first = parts.first, let last = parts.last, parts.count > 1 else {
+            return parts.first.map { $0.elementsEqual(text.utf8) } ?? false
+        }
+        var rest = text.utf8[...]
+        guard rest.starts(with: first) else { return false }
+        rest = rest.dropFirst(first.count)
+        for part in parts.dropFirst().dropLast() where !part.isEmpty {
+            guard let place = rest.indices.first(where: { rest[$0...].starts(with: part) }) else { return false }
+            rest = rest[place...].dropFirst(part.count)
+        }
+        return rest.count >= last.count && rest.suffix(last.count).elementsEqual(last)
+    }
+}
+
+/// The stored token roles. Their names are case-sensitive.
+package struct TokenRoles: Sendable {
+    private let storage: any Storage
+
+    package init(storage: any Storage) { self.storage = storage }
+
+    private static func key(_ name: String) -> RecordKey { RecordKey(.tokenRole, name) }
+
+    package func names() throws -> [String] { try storage.read { try $0.names(.tokenRole, scope: "") } }
+
+    package func role(_ name: String) throws -> TokenRole? {
+        try storage.read { try TokenRoles.role($0, name) }
+    }
+
+    package static func role(_ reader: any StorageReader, _ name: String) throws -> TokenRole? {
+        try reader.value(TokenRole.self, key(name))
+    }
+
+    package func update(_ name: String, _ change: @escaping @Sendable (inout TokenRole) throws -> Void) async throws {
+        try await storage.write { transaction in
+            var role = try TokenRoles.role(transaction, name) ?? TokenRole()
+            try change(&role)
+            try transaction.put(TokenRoles.key(name), value: role)
+        }
+    }
+
+    package func delete(_ name: String) async throws {
+        try await storage.write { try $0.delete(TokenRoles.key(name)) }
+    }
+}

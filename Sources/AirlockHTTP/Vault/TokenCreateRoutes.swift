@@ -1,0 +1,185 @@
+import AirlockCore
+
+/// `auth/token/create`, with a role or without (VAULT-PROTOCOL 6.1, 6.5).
+enum TokenCreateRoutes {
+    static let table: [Route] = [
+        Route("create", fields: fields, [.write: create(orphan: false)]),
+        Route("create-orphan", fields: fields, [.write: create(orphan: true)]),
+        Route("create/{role}", fields: fields, [.write: createWithRole]),
+    ]
+
+    private static let fields: Set = [
+        "id", "policies", "meta", "no_parent", "no_default_policy", "lease", "ttl", "explicit_max_ttl", "type",
+        "display_name", "num_uses", "period", "renewable", "entity_alias",
+    ]
+
+    private static func create(orphan: Bool) -> Route.Handler {
+        { call in try await created(Creation(call, orphan: orphan)) }
+    }
+
+    private static let createWithRole: Route.Handler = { call in
+        guard let role = try TokenRoles(storage: call.services.storage).role(call["role"]) else {
+            throw AirlockError.badRequest("unknown role \(call["role"])")
+        }
+        return try await created(Creation(call, role: role))
+    }
+
+    private static func created(_ creation: Creation) async throws -> VaultResponse {
+        var creation = creation
+        let (request, warnings) = try creation.request()
+        var made = try await creation.call.services.tokens.issue(request)
+        made.warnings = warnings + made.warnings + creation.unknownPolicies(made.token)
+        return made.response
+    }
+}
+
+/// One call that asks for a token: its fields become the token's request.
+private struct Creation {
+    let call: Call
+    let principal: Principal
+    let isSudo: Bool
+    let role: TokenRole?
+    private let fields: Fields
+    private var made = TokenRequest()
+
+    init(_ call: Call, orphan: Bool = false, role: TokenRole? = nil) throws {
+        self.call = call
+        self.role = role
+        principal = try call.requirePrincipal()
+        guard principal.token.usesLeft == 0 else {
+            throw AirlockError.badRequest("restricted use token cannot generate child tokens")
+        }
+        isSudo = principal.access.allows(.sudo, on: call.request.path)
+        fields = call.fields
+        if !orphan { made.parent = Token.Parent(digest: principal.found.digest, accessor: principal.token.accessor) }
+    }
+
+    mutating func request() throws -> (TokenRequest, warnings: [String]) {
+        let mount = call.services.registry.tokenMount
+        made.path = call.request.path
+        made.tokenRole = role.map { _ in call["role"] }
+        (made.defaultTTL, made.maxTTL) = (mount.effectiveDefaultTTL, mount.effectiveMaxTTL)
+        try kind()
+        try identity()
+        made.uses = try fields.integer("num_uses") ?? 0
+        guard made.uses >= 0 else { throw AirlockError.badRequest("number of uses cannot be negative") }
+        made.renewable = try fields.flag("renewable") ?? true
+        try policies()
+        try lifetimes()
+        let warnings = role?.limit(&made) ?? []
+        if made.policies.contains(Policy.root) {
+            made.neverExpires =
+                [made.ttl, made.period, made.explicitMaxTTL, made.rolePeriod, made.roleExplicitMaxTTL].allSatisfy {
+                    $0 == 0
+                }
+            if made.ttl == 0, made.period == 0, made.rolePeriod == 0 {
+                made.ttl = made.explicitMaxTTL > 0 ? made.explicitMaxTTL : made.roleExplicitMaxTTL
+            }
+        }
+        return (made, warnings)
+    }
+
+    private mutating func kind() throws {
+        if try fields.flag("no_parent") ?? false, role == nil {
+            guard isSudo else {
+                throw AirlockError.badRequest("root or sudo privileges required to create orphan token")
+            }
+            made.parent = nil
+        }
+        // A role of type `service` does not ask what the call would like.
+        let type = role?.type == "service" ? "" : try fields.string("type") ?? ""
+        guard ["", "service", "default-service"].contains(type) else {
+            throw AirlockError.badRequest(
+                type == "batch" ? "batch tokens are not supported: use a service token" : "invalid 'token_type' value")
+        }
+    }
+
+    private mutating func identity() throws {
+        if let id = try fields.string("id"), !id.isEmpty {
+            guard isSudo else { throw AirlockError.badRequest("root or sudo privileges required to specify token id") }
+            for prefix in ["s.", "hvs."] where id.hasPrefix(prefix) {
+                throw AirlockError.badRequest("custom token ID cannot have the '\(prefix)' prefix")
+            }
+            guard !id.contains(".") else {
+                throw AirlockError.badRequest("custom token ID cannot have a '.' in the value")
+            }
+            guard !id.contains(where: \.isWhitespace) else {
+                throw AirlockError.badRequest("custom token ID cannot have blanks")
+            }
+            made.chosenText = id
+        }
+        made.meta = try fields.map("meta")
+        if let name = try fields.string("display_name"), !name.isEmpty {
+            made.displayName = Creation.displayName("token-" + name)
+        }
+        if let alias = try fields.string("entity_alias"), !alias.isEmpty {
+            guard let role else {
+                throw AirlockError.badRequest("'entity_alias' is only allowed in combination with token role")
+            }
+            guard role.allowsEntity(alias) else { throw AirlockError.badRequest("invalid 'entity_alias' value") }
+            made.entityID = RandomText.uuid(
+                fromDigest: call.services.storage.digest("entity\ntoken\n\(alias.lowercased())"))
+        }
+    }
+
+    /// Letters, digits and dashes; anything else is one dash, none at the end.
+    private static func displayName(_ text: String) -> String {
+        var name = ""
+        for character in text {
+            let isKept = character.isASCII && (character.isLetter || character.isNumber)
+            if isKept { name.append(character) } else if name.last != "-" { name.append("-") }
+        }
+        return name.last == "-" ? String(name.dropLast()) : name
+    }
+
+    private mutating func lifetimes() throws {
+        func seconds(_ name: String) throws -> Int {
+            guard let value = fields[name] else { return 0 }
+            let text = try fields.string(name) ?? ""
+            guard value.members == nil, let nanoseconds = GoDuration.parse(text) else {
+                throw AirlockError.badRequest("time: invalid duration for field \"\(name)\"")
+            }
+            guard nanoseconds >= 0 else { throw AirlockError.badRequest("\(name) must be positive") }
+            return Int(nanoseconds / 1_000_000_000)
+        }
+        let ttl = try seconds("ttl")
+        made.ttl = ttl > 0 ? ttl : try seconds("lease")
+        made.explicitMaxTTL = try seconds("explicit_max_ttl")
+        made.period = try seconds("period")
+        if made.period > 0 && !isSudo {
+            throw AirlockError.badRequest("root or sudo privileges required to create periodic token")
+        }
+    }
+
+    /// Without a role that decides: no policies asked for means the parent's, and a token without `sudo` gives away no more
+    /// than it has.
+    private mutating func policies() throws {
+        let value = fields["policies"]
+        // A plain string is one policy's name here, commas and all.
+        let asked = try value?.text.map { [$0] } ?? fields.list("policies") ?? []
+        let noDefault = try fields.flag("no_default_policy") ?? false
+        let parent = principal.token
+        if let role, role.decidesPolicies {
+            made.policies = try role.policies(asked: asked, parent: parent.policies, noDefault: noDefault)
+        } else {
+            let own = Set(parent.policies.map { ExactText($0) })
+            let mayHaveDefault = isSudo || own.contains(ExactText(Policy.fallback))
+            guard mayHaveDefault || !asked.contains(Policy.fallback) else {
+                throw AirlockError.badRequest("child policies must be subset of parent")
+            }
+            made.policies = PolicyNames.normalised(
+                asked.isEmpty ? parent.policies : asked, withDefault: mayHaveDefault && !noDefault)
+            guard isSudo || parent.isRoot || own.isSuperset(of: made.policies.map { ExactText($0) }) else {
+                throw AirlockError.badRequest("child policies must be subset of parent")
+            }
+        }
+        guard !made.policies.contains(Policy.root) || parent.isRoot else {
+            throw AirlockError.badRequest("root tokens may not be created without parent token being root")
+        }
+    }
+
+    func unknownPolicies(_ token: Token) -> [String] {
+        let known = Set(call.services.registry.policyNames)
+        return token.policies.filter { !known.contains($0) }.map { "Policy \"\($0)\" does not exist" }
+    }
+}

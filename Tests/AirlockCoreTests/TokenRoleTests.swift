@@ -1,0 +1,40 @@
+import Testing
+
+@testable import AirlockCore
+
+/// VAULT-PROTOCOL 6.5. What a request and an answer look like stands in `differential.txt`.
+struct TokenRoleTests {
+    @Test(arguments: [
+        ("dev-*", ["dev-", "dev-a", "dev-*"], ["dev", "xdev-a", ""]), ("*", ["", "a"], []),
+        ("a", ["a"], ["b", "aa", ""]),
+        ("t*st", ["tst", "test", "tst st"], ["te", "test1", "ts"]),
+        ("*a*b", ["ab", "xaxb", "aab"], ["ba", "a", "abx"]),
+        ("a*a", ["aa", "aba"], ["a"]), ("é*", ["éa"], ["e\u{301}a"]), ("", [""], ["a"]),
+    ])
+    func `A star stands for any text, and everything else for itself`(
+        pattern: String, matching: [String], other: [String]
+    ) {
+        for text in matching { #expect(TokenRole.matches([pattern], text), "\(text)") }
+        for text in other { #expect(!TokenRole.matches([pattern], text), "\(text)") }
+        #expect(!TokenRole.matches([], "a"))
+    }
+
+    @Test func `What is disallowed stays so when it is allowed too`() {
+        var role = TokenRole()
+        role.allowed = ["a", "b"]
+        role.disallowed = ["b"]
+        #expect(throws: AirlockError.badRequest("token policy \"b\" is disallowed by this role")) {
+            try role.policies(asked: [], parent: ["root"], noDefault: false)
+        }
+        #expect((try? role.policies(asked: ["A"], parent: ["root"], noDefault: false)) == ["a", "default"])
+    }
+
+    @Test func `Of two limits the lesser counts, whoever set it`() {
+        var role = TokenRole()
+        (role.period, role.explicitMaxTTL, role.uses) = (60, 600, 3)
+        var request = TokenRequest()
+        (request.period, request.explicitMaxTTL, request.uses) = (90, 300, 5)
+        #expect(role.limit(&request).count == 2)
+        #expect((request.period, request.explicitMaxTTL, request.uses) == (60, 300, 3))
+    }
+}

@@ -21,6 +21,7 @@ package enum RecordKind: String, Sendable, CaseIterable {
     case secretIDAccessor = "secret_id_accessor"
     case upstreamLogin = "upstream_login"
     case upstreamRight = "upstream_right"
+    case auditKey = "audit_key"
 }
 
 /// The identity of one record. All of it is bound into the record's seal, so a row moved elsewhere does not open.

@@ -33,13 +33,14 @@ package struct Server: Sendable {
 
     package init(
         configuration: Configuration, storage: any Storage, registry: Registry, metrics: Metrics = Metrics(),
-        upstream: UpstreamClients? = nil, webhook: Webhook? = nil, now: @escaping Now, logger: Logger
+        upstream: UpstreamClients? = nil, webhook: Webhook? = nil, audit: AuditLog? = nil, now: @escaping Now,
+        logger: Logger
     ) {
         self.configuration = configuration
         self.logger = logger
         services = Services(
             storage: storage, registry: registry, metrics: metrics, upstream: upstream,
-            namespaces: configuration.namespaces, webhook: webhook, now: now)
+            namespaces: configuration.namespaces, webhook: webhook, audit: audit, now: now)
     }
 
     /// Serves until the surrounding service group shuts down gracefully; requests in flight are answered first.

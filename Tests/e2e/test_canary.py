@@ -139,8 +139,10 @@ def drive(server):
     return secrets
 
 
-def test_no_secret_is_in_the_log_or_in_any_file_of_the_data_directory(start_airlock):
-    server = start_airlock(LOG_LEVEL="trace")
+def test_no_secret_is_in_the_log_the_audit_log_or_any_file_of_the_data_directory(start_airlock, tmp_path):
+    audit, config = tmp_path / "audit.log", tmp_path / "config.json"
+    config.write_text(json.dumps({"audit": str(audit)}))
+    server = start_airlock("--config", str(config), LOG_LEVEL="trace")
     secrets = drive(server)
     files = {path.name: path.read_bytes() for path in server.data.iterdir()}  # with the write-ahead log still there
     assert server.stop() == 0
@@ -151,7 +153,10 @@ def test_no_secret_is_in_the_log_or_in_any_file_of_the_data_directory(start_airl
     files |= {f"{path.name}, stopped": path.read_bytes() for path in server.data.iterdir()}
     files |= {f"{run.name} {which}": path.read_bytes() for run in [server, second]
               for which, path in [("stdout", run.stdout_path), ("stderr", run.stderr_path)]}
+    files |= {"audit.log": audit.read_bytes()}
     assert len(files["store.db, stopped"]) > 4096
+    audited = files["audit.log"].count(b'"type":"response"')
+    assert audited > 30
     assert find(secrets, files) == []
 
 

@@ -75,6 +75,11 @@ package struct Setting: Sendable {
             key: "log_level", flag: nil, variable: "LOG_LEVEL", fallback: "info",
             help: "trace, debug, info, notice, warning, error or critical. Secrets are in no level's output."),
         Setting(
+            key: "audit", flag: nil, variable: nil, fallback: "none",
+            help:
+                "Path of the audit log, or `stdout`. When it cannot be written, requests are refused. See docs/audit.md."
+        ),
+        Setting(
             key: "root_token_file", flag: nil, variable: "AIRLOCK_ROOT_TOKEN_FILE", fallback: "root-token in data_dir",
             help: "File with the root token to use from this start on; AIRLOCK_ROOT_TOKEN gives the token itself."),
     ]

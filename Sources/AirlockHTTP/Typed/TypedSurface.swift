@@ -78,14 +78,33 @@ struct TypedSurface: Sendable {
                 response.headers[.allow] = line.methods.keys.map(\.rawValue).sorted().joined(separator: ", ")
                 return response
             }
-            // The document says what the surface is; it is the one thing here that needs no token.
-            let principal = below == "openapi.json" ? nil : try await principal(request, source: source)
-            let call = TypedCall(
-                surface: self, principal: principal, id: captures["id"] ?? "", query: try TypedQuery(query),
-                body: try await body(request))
-            return try await handler(call)
+            // The document says what the surface is; it is the one thing here that needs no token, and is not logged.
+            if below == "openapi.json" { return try await handler(try await self.call(request, nil, captures, query)) }
+            let trail = AuditTrail(
+                request.method, path: "api/v2/" + below, token: VaultRequest.token(request.headers), source: source,
+                services)
+            do {
+                let principal = try await principal(request, source: source)
+                let call = try await call(request, principal, captures, query)
+                try await trail?.begin(principal, body: call.body, query: query)
+                let response = try await handler(call)
+                try await trail?.end(response)
+                return response
+            } catch {
+                try await trail?.end(error)
+                throw error
+            }
         }
         throw TypedError(.notFound, "Not Found")
+    }
+
+    private func call(
+        _ request: Request, _ principal: Principal?, _ captures: [String: String],
+        _ query: [(name: String, value: String)]
+    ) async throws -> TypedCall {
+        TypedCall(
+            surface: self, principal: principal, id: captures["id"] ?? "", query: try TypedQuery(query),
+            body: try await body(request))
     }
 
     private func principal(_ request: Request, source: String?) async throws -> Principal {

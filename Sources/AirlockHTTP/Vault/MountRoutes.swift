@@ -21,7 +21,7 @@ enum MountRoutes {
         Route("internal/ui/mounts/{path*}", access: .open, [.read: preflight]),
     ]
 
-    private static let system = Mount(
+    static let system = Mount(
         path: "sys/", engine: .system, description: "system endpoints used for control, policy and debugging",
         options: nil)
 

@@ -14,12 +14,15 @@ struct Services: Sendable {
     let namespaces: Set<String>
     /// `nil`: no signature counts.
     let webhook: Webhook?
+    /// `nil`: nothing is logged.
+    let audit: AuditLog?
     let now: Now
     let started: Timestamp
 
     init(
         storage: any Storage, registry: Registry, metrics: Metrics, upstream: UpstreamClients?,
-        namespaces: Set<String>, webhook: Webhook?, hasher: any PasswordHasher = ScryptHasher(), now: @escaping Now
+        namespaces: Set<String>, webhook: Webhook?, audit: AuditLog? = nil,
+        hasher: any PasswordHasher = ScryptHasher(), now: @escaping Now
     ) {
         self.storage = storage
         self.registry = registry
@@ -29,6 +32,7 @@ struct Services: Sendable {
         self.webhook = webhook
         self.hasher = hasher
         failures = LoginFailures(now: now)
+        self.audit = audit
         self.now = now
         started = now()
         tokens = Tokens(storage: storage, now: now)

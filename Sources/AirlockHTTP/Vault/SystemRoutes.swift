@@ -13,8 +13,7 @@ enum SystemRoutes {
             Route("host-info", [.read: hostInfo]),
             Route("rotate", access: .sudo, [.write: rotate]),
         ] + MountRoutes.table + PolicyRoutes.table + CapabilityRoutes.table + MetricsRoutes.table + CacheRoutes.table
-        + WrappingRoutes.table + LeaseRoutes.table + ToolRoutes.table
-        + LockoutRoutes.table
+        + WrappingRoutes.table + LeaseRoutes.table + ToolRoutes.table + LockoutRoutes.table + AuditRoutes.table
 
     /// The protocol version whose behaviour this surface has; clients switch features on by it.
     static let protocolVersion = "2.7.2"

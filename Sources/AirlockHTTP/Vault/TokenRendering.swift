@@ -2,7 +2,9 @@ import AirlockCore
 
 /// How tokens look in answers: the `auth` member of logins and creations, and lookups (VAULT-PROTOCOL 6).
 extension IssuedToken {
-    var response: VaultResponse { .auth(token.auth(text: text), warnings: warnings) }
+    var response: VaultResponse {
+        .auth(token.auth(text: text), warnings: warnings, displayName: token.displayName)
+    }
 }
 
 extension Token {

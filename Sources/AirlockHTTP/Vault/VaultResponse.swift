@@ -26,6 +26,9 @@ struct VaultResponse: Sendable {
         var leaseDuration = 0
         /// Repeat the members of `data` at the top level, as several `sys/` reads do for older clients.
         var repeatsData = false
+        var requestID = RandomText.uuid()
+        /// The name of the token in `auth`, for the audit log.
+        var displayName: String?
     }
 
     /// An answer given before a request is understood.
@@ -58,8 +61,9 @@ struct VaultResponse: Sendable {
         VaultResponse(status: .ok, body: .envelope(Envelope(data: data, leaseDuration: leaseDuration)))
     }
 
-    static func auth(_ auth: JSON, warnings: [String]) -> VaultResponse {
-        VaultResponse(status: .ok, body: .envelope(Envelope(auth: auth, warnings: warnings)))
+    static func auth(_ auth: JSON, warnings: [String], displayName: String? = nil) -> VaultResponse {
+        VaultResponse(
+            status: .ok, body: .envelope(Envelope(auth: auth, warnings: warnings, displayName: displayName)))
     }
 
     /// A call that would answer 204 but has something to say.
@@ -87,6 +91,13 @@ struct VaultResponse: Sendable {
         guard !unrecognized.isEmpty, case .envelope(var envelope) = body else { return self }
         envelope.warnings.append(
             "Endpoint ignored these unrecognized parameters: [\(unrecognized.joined(separator: " "))]")
+        return VaultResponse(status: status, body: .envelope(envelope), headers: headers)
+    }
+
+    /// The same answer under the id that the audit log has for it; a vault's own answer keeps its id.
+    func identified(as id: String) -> VaultResponse {
+        guard case .envelope(var envelope) = body else { return self }
+        envelope.requestID = id
         return VaultResponse(status: status, body: .envelope(envelope), headers: headers)
     }
 
@@ -141,7 +152,7 @@ extension VaultResponse.Envelope {
         var members: [JSON.Member] = []
         if repeatsData { members += data.members ?? [] }
         members += [
-            .init("request_id", .string(wrapInfo.isNull ? RandomText.uuid() : "")), .init("lease_id", ""),
+            .init("request_id", .string(wrapInfo.isNull ? requestID : "")), .init("lease_id", ""),
             .init("renewable", false), .init("lease_duration", .integer(leaseDuration)), .init("data", data),
             .init("wrap_info", wrapInfo), .init("warnings", warnings.isEmpty ? .null : .strings(warnings)),
             .init("auth", auth),

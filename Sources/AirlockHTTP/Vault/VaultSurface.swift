@@ -18,6 +18,22 @@ struct VaultSurface: Sendable {
     func respond(to request: Request, source: String?) async throws -> Response {
         var parsed = try VaultRequest(request, source: source)
         guard parsed.operation != .unknown else { throw AirlockError(.notAllowed, nil) }
+        guard let trail = AuditTrail(parsed, services) else {
+            return try await answer(&parsed, request, nil).rendered()
+        }
+        do {
+            let response = try await answer(&parsed, request, trail).identified(as: trail.id)
+            try await trail.end(response)
+            return response.rendered()
+        } catch {
+            try await trail.end(error)
+            throw error
+        }
+    }
+
+    private func answer(
+        _ parsed: inout VaultRequest, _ request: Request, _ trail: AuditTrail?
+    ) async throws -> VaultResponse {
         var target = target(of: parsed.path)
         var route = target.flatMap { $0.engine.route(for: $0.path) }
         let isOpen = route?.route.isOpen ?? false
@@ -40,7 +56,7 @@ struct VaultSurface: Sendable {
         }
         var call = Call(request: parsed, services: services, principal: principal, mount: target?.mount)
         call.captures = route?.captures ?? [:]
-        return try await answer(call, target, route?.route).wrapped(for: call).rendered()
+        return try await answer(call, target, route?.route, trail).wrapped(for: call)
     }
 
     /// Airlock has no namespaces of its own, but clients go on naming the one that their vault has for a mount.
@@ -56,15 +72,23 @@ struct VaultSurface: Sendable {
     /// Bytes of a body that anybody may send: a login is small.
     private static let openBodyLimit = 1024 * 1024
 
-    private func answer(_ call: Call, _ target: Target?, _ route: Route?) async throws -> VaultResponse {
+    private func answer(
+        _ call: Call, _ target: Target?, _ route: Route?, _ trail: AuditTrail?
+    ) async throws -> VaultResponse {
         let isOpen = route?.isOpen ?? false
         let request = call.request
         // Before the policy is asked: a rule on `a/b` must not be got round by writing to `a/b/`.
         guard request.operation != .write || request.path.utf8.last != UInt8(ascii: "/") else {
             throw AirlockError.badRequest("cannot write to a path ending in '/'")
         }
-        if let route, !isOpen { try await authorize(call, route) }
-        if route == nil { try authorizeUnrouted(call) }
+        do {
+            if let route, !isOpen { try await authorize(call, route) }
+            if route == nil { try authorizeUnrouted(call) }
+        } catch {
+            try await trail?.begin(call, route, refusal: error)
+            throw error
+        }
+        try await trail?.begin(call, route)
         guard let target else { throw noHandler(request) }
         guard let route else { return try target.engine.unrouted(call) }
         guard let handler = route.operations[request.operation] else {

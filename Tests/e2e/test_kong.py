@@ -94,3 +94,12 @@ def test_an_approle_with_its_secret_id_reads(kong, connection, approle):
     assert kong.login("kong-approle", {"role_id": approle, "secret_id": secret_id}).reference(NAME) == "ACME Inc."
     wrong = kong.connection.post("/v1/auth/kong-approle/login", {"role_id": approle, "secret_id": "wrong"}, token=None)
     assert (wrong.status, wrong.errors) == (400, ["invalid role or secret ID"])
+
+
+def test_a_wrapped_secret_id_serves_once_and_then_says_that_it_was_had(kong, connection, approle):
+    wrapped = connection.send("POST", "/v1/auth/kong-approle/role/kong/secret-id", headers={"X-Vault-Wrap-TTL": "5m"}).json["wrap_info"]
+    assert (wrapped["ttl"], wrapped["creation_path"]) == (300, "auth/kong-approle/role/kong/secret-id")
+    secret_id = kong.secret_id_of(wrapped["token"])
+    assert kong.login("kong-approle", {"role_id": approle, "secret_id": secret_id}).reference(NAME) == "ACME Inc."
+    again = kong.secret_id_of(wrapped["token"])
+    assert (again.status, again.errors) == (400, ["wrapping token is not valid or does not exist"])

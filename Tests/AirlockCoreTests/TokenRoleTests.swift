@@ -29,6 +29,13 @@ struct TokenRoleTests {
         #expect((try? role.policies(asked: ["A"], parent: ["root"], noDefault: false)) == ["a", "default"])
     }
 
+    @Test func `A name that only looks the same is another policy`() {
+        var role = TokenRole()
+        role.allowed = ["caf\u{e9}"]
+        #expect((try? role.policies(asked: ["caf\u{e9}"], parent: ["root"], noDefault: true)) != nil)
+        #expect((try? role.policies(asked: ["cafe\u{301}"], parent: ["root"], noDefault: true)) == nil)
+    }
+
     @Test func `Of two limits the lesser counts, whoever set it`() {
         var role = TokenRole()
         (role.period, role.explicitMaxTTL, role.uses) = (60, 600, 3)

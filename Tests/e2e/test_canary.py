@@ -98,6 +98,12 @@ def drive(server):
         secrets[name] = done(wrapped).json["wrap_info"]["token"]
     done(client.post("/v1/sys/wrapping/unwrap", {"token": secrets["a used wrapping token"]}))
     assert client.get("/v1/kv1/a", token=secrets["a misused wrapping token"]).status == 403
+    secrets["a user's password"] = f"{CANARY}-user's-password"
+    done(client.post("/v1/sys/auth/userpass", {"type": "userpass"}))
+    done(client.post("/v1/auth/userpass/users/alice", {"password": f"{CANARY}-first-password"}))
+    done(client.post("/v1/auth/userpass/users/alice/password", {"password": secrets["a user's password"]}))
+    login = done(client.post("/v1/auth/userpass/login/alice", {"password": secrets["a user's password"]}, token=None))
+    secrets["a user's token"] = login.json["auth"]["client_token"]
 
     # Every kind of error, with secrets where they do not belong.
     secrets["a wrong token"] = f"{CANARY}-wrong-token"
@@ -124,6 +130,10 @@ def drive(server):
         client.post("/v1/auth/approle/login", {"role_id": "airflow", "secret_id": f"{CANARY}-no"}, token=None),
         client.post("/v1/auth/approle/login", f'{{"role_id": "airflow", "secret_id": "{CANARY}', token=None),
         client.post("/v1/auth/approle/login", {"role_id": "airflow", "secret_id": [CANARY]}, token=None),
+        client.post("/v1/auth/userpass/login/alice", {"password": f"{CANARY}-no"}, token=None),
+        client.post("/v1/auth/userpass/login/alice", {"password": [CANARY]}, token=None),
+        client.post("/v1/auth/userpass/users/bob", {"password_hash": CANARY}),
+        client.post("/v1/auth/userpass/users/bob", {"password": CANARY, "token_ttl": CANARY}),
         client.post("/v1/auth/token/lookup", {"token": secrets["a wrong token"]}),
         client.put("/v1/sys/policies/acl/bad", {"policy": f'path "a" {{ capabilities = ["{CANARY}'}),
         client.post("/api/v2/connections", {"connection_id": "bad", "conn_type": "x", "pasword": CANARY}, token=None,

@@ -28,13 +28,15 @@ package struct AppRoles: Sendable {
 
     /// Makes the role when it is not there, then changes it. Role ids are unique in the mount.
     /// - Parameter localSecretIDs: `nil` leaves it.
-    package func update(
+    /// - Returns: what `change` does.
+    @discardableResult
+    package func update<Outcome: Sendable>(
         _ name: String, creates: Bool = true, localSecretIDs: Bool? = nil,
-        _ change: @escaping @Sendable (inout AppRole) throws -> Void
-    ) async throws {
+        _ change: @escaping @Sendable (inout AppRole) throws -> Outcome
+    ) async throws -> Outcome {
         let key = roleKey(name)
         let roles = self
-        try await storage.write { transaction in
+        return try await storage.write { transaction in
             let found = try transaction.value(AppRole.self, key)
             guard creates || found != nil else { throw AirlockError.unsupportedPath }
             var role = found ?? AppRole(roleID: RandomText.uuid())
@@ -44,7 +46,7 @@ package struct AppRoles: Sendable {
                 }
                 role.localSecretIDs = localSecretIDs
             }
-            try change(&role)
+            let outcome = try change(&role)
             try role.check()
             let idKey = roles.roleIDKey(role.roleID)
             if let owner = try transaction.record(idKey), owner != Array(key.name.utf8) {
@@ -53,6 +55,7 @@ package struct AppRoles: Sendable {
             if let found, found.roleID != role.roleID { try transaction.delete(roles.roleIDKey(found.roleID)) }
             try transaction.put(idKey, Array(key.name.utf8), expires: nil)
             try transaction.put(key, value: role)
+            return outcome
         }
     }
 

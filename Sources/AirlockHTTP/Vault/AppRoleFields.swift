@@ -52,7 +52,6 @@ enum AppRoleFields {
 
     /// `policies`, `period` and `bound_cidr_list` are the old names of three fields; a new name beside one wins.
     /// - Returns: warnings.
-    @discardableResult
     static func apply(_ fields: Fields, to role: inout AppRole, mount: Mount) throws -> [String] {
         var (fields, warnings) = (fields, [String]())
         for type in ["service", "batch"] where try fields.string("token_type") == "default-\(type)" {

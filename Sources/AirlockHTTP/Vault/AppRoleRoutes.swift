@@ -60,17 +60,15 @@ enum AppRoleRoutes {
 
     private static let write: Route.Handler = { call in
         let fields = call.fields
-        let mount = call.mount ?? call.services.registry.tokenMount
+        guard let mount = call.mount else { throw AirlockError.unsupportedPath }
         let id = try fields.string("role_id")
         guard id != "" else {
             throw AirlockError.badRequest("invalid role_id supplied, or failed to generate a role_id")
         }
-        // The change is made in the store's own time: what it warns of is seen on a copy.
-        var copy = try roles(call).role(call["name"]) ?? AppRole(roleID: "")
-        let warnings = try AppRoleFields.apply(fields, to: &copy, mount: mount)
-        try await roles(call).update(call["name"], localSecretIDs: try fields.flag("local_secret_ids")) { role in
+        let local = try fields.flag("local_secret_ids")
+        let warnings = try await roles(call).update(call["name"], localSecretIDs: local) { role in
             if let id { role.roleID = id }
-            try AppRoleFields.apply(fields, to: &role, mount: mount)
+            return try AppRoleFields.apply(fields, to: &role, mount: mount)
         }
         return .noContent(warnings: warnings)
     }

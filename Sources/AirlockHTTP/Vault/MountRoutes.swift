@@ -60,8 +60,9 @@ enum MountRoutes {
 
     /// The mount of exactly this path; for `sys/` and `auth/token/` what stands for one.
     static func mount(_ call: Call, _ path: String, auth: Bool) -> Mount? {
-        if auth { return authMounts(call).first { $0.path == path } }
-        return path == system.path ? system : call.services.registry.mount(named: path)
+        let registry = call.services.registry
+        if auth { return path == tokenPath ? registry.tokenMount : registry.authMount(named: path) }
+        return path == system.path ? system : registry.mount(named: path)
     }
 
     // MARK: Secrets engines

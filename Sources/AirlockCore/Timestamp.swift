@@ -6,6 +6,8 @@ package struct Timestamp: Sendable, Hashable, Comparable, Codable {
 
     package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
+    package static let distantPast = Timestamp(nanoseconds: .min)
+
     package init(from decoder: any Decoder) throws {
         nanoseconds = try decoder.singleValueContainer().decode(Int64.self)
     }

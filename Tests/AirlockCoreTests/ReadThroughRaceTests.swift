@@ -29,6 +29,17 @@ struct ReadThroughRaceTests {
         #expect(fixture.backend.calls.count == 1)
     }
 
+    @Test func `Who found nothing, and comes when another has just been answered, asks no more`() async throws {
+        fixture.backend.answer(fixture.secret("one"))
+        #expect(await fixture.answer() == "MISS one 0")
+        let key = fixture.readThrough.key(try SecretPath("a"))
+        let entry = try await fixture.readThrough.fetch(key, as: .own, after: .distantPast)
+        #expect(entry.fetched == fixture.now)
+        #expect(fixture.backend.calls.count == 1)
+        _ = try await fixture.readThrough.fetch(key, as: .own, after: entry.fetched)
+        #expect(fixture.backend.calls.count == 2)
+    }
+
     @Test func `A failure is shared too, and the next read asks again`() async {
         fixture.backend.fail(.refused)
         fixture.backend.hold()

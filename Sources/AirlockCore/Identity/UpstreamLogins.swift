@@ -63,12 +63,15 @@ package struct UpstreamLogins: Sendable {
         let key = storage.digest(
             ["login", server.identity, request.path, source ?? "", UpstreamLogins.canonical(body)]
                 .map { "\($0.utf8.count):\($0)" }.joined())
-        let known = try storage.read { try $0.value(Verified.self, RecordKey(.upstreamLogin, key)) }
-        if let known, isGood(known), now().nanoseconds - known.verified.nanoseconds < recheck {
-            return .issued(try await issue(known))
+        let known = try verified(key)
+        if let known, isRecent(known) { return .issued(try await issue(known)) }
+        let flight = underway.join(key) {
+            // The one under way may have ended between the look above and now.
+            if let known = try verified(key), isRecent(known) { return .verified(known) }
+            return try await ask(request, body, key: key)
         }
         do {
-            switch try await underway.join(key, { try await ask(request, body, key: key) }).task.value {
+            switch try await flight.task.value {
             case .verified(let login): return .issued(try await issue(login))
             case .refused(let answer):
                 try await storage.write { try $0.delete(RecordKey(.upstreamLogin, key)) }
@@ -106,6 +109,14 @@ package struct UpstreamLogins: Sendable {
     private static func canonical(_ body: JSON) -> String {
         let members = (body.members ?? []).sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         return String(decoding: JSON.object(members).bytes, as: UTF8.self)
+    }
+
+    private func verified(_ key: String) throws -> Verified? {
+        try storage.read { try $0.value(Verified.self, RecordKey(.upstreamLogin, key)) }
+    }
+
+    private func isRecent(_ login: Verified) -> Bool {
+        isGood(login) && now().nanoseconds - login.verified.nanoseconds < recheck
     }
 
     /// Not about to end: who logs in now wants to work with the token for a while.

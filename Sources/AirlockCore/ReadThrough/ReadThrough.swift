@@ -36,7 +36,8 @@ package struct ReadThrough: Sendable {
     ) async throws -> Served {
         try await reader.authorizeRead(of: path)
         let key = key(path, version: version)
-        if let entry = cache.entry(key), directives.accepts(entry.freshness(at: now(), rule), ttl: ttl(of: entry)) {
+        let found = cache.entry(key)
+        if let entry = found, directives.accepts(entry.freshness(at: now(), rule), ttl: ttl(of: entry)) {
             refreshIfDue(entry, key, as: reader.credential)
             return counted(served(entry))
         }
@@ -45,7 +46,7 @@ package struct ReadThrough: Sendable {
         }
         let begun = now()
         do {
-            var entry = try await fetch(key, as: reader.credential, alone: directives.noCache)
+            var entry = try await fetch(key, as: reader.credential, alone: directives.noCache, after: found?.fetched ?? .distantPast)
             // What another reader asked may have been on its way for longer than this one accepts.
             if let limit = directives.maxAge, entry.fetched < begun, seconds(since: entry.fetched) > limit {
                 entry = try await fetch(key, as: reader.credential, alone: true)
@@ -55,56 +56,6 @@ package struct ReadThrough: Sendable {
         } catch let error as UpstreamError {
             return counted(try await fallBack(on: error, since: begun, key, directives, as: reader.credential))
         }
-    }
-
-    // MARK: Asking
-
-    /// The backend's answer, asked for once however many want it, and remembered.
-    /// - Parameter alone: do not join a fetch that was begun earlier.
-    package func fetch(_ key: CacheKey, as credential: Credential, alone: Bool = false) async throws -> CacheEntry {
-        // Changed meanwhile: what was asked before may be what was there before. A path that is changed all the time is
-        // not asked for without end.
-        for _ in 0..<ReadThrough.repeats {
-            let generation = generations.current(key.path)
-            do {
-                let entry = try await fetchOnce(key, as: credential, generation, alone)
-                if generation == generations.current(key.path) { return entry }
-            } catch let error as UpstreamError
-                where error.kind == .outdated && generation != generations.current(key.path)
-            {}
-        }
-        return try await fetchOnce(key, as: credential, generations.current(key.path), alone)
-    }
-
-    private static let repeats = 2
-
-    private func fetchOnce(
-        _ key: CacheKey, as credential: Credential, _ generation: UInt64, _ alone: Bool
-    ) async throws -> CacheEntry {
-        if alone { return try await ask(key, credential, generation) }
-        let flight = flights.join(FlightKey(entry: key, generation: generation, credential: credential)) {
-            try await ask(key, credential, generation)
-        }
-        if !flight.isFirst { metrics.add(.coalesced, mount) }
-        return try await flight.task.value
-    }
-
-    func ask(_ key: CacheKey, _ credential: Credential, _ generation: UInt64) async throws -> CacheEntry {
-        let begun = now()
-        // What is written from here on says nothing about an answer that may be from before it.
-        let floor = key.version == nil ? floors.floor(of: key.path) : nil
-        let secret = try await backend.read(key.path, version: key.version, as: credential)
-        if let secret, let floor, secret.isOlder(than: floor) { throw UpstreamError.outdated }
-        let entry = CacheEntry(secret: secret, fetched: begun)
-        await cache.store(entry, for: key) { [generations, now] known in
-            guard generation == generations.current(key.path) else { return false }
-            return known.map { !entry.isOutdated(by: $0, at: now()) } ?? true
-        }
-        // Looked up only now: a newer one may have come in while this one was on its way.
-        if let secret, let newer = cache.entry(key)?.secret, secret.isOlder(than: newer) {
-            throw UpstreamError.outdated
-        }
-        return entry
     }
 
     // MARK: Answering

@@ -4,12 +4,7 @@ extension ReadThrough {
         guard case .fresh(let age) = entry.freshness(at: now(), rule), entry.secret != nil else { return }
         let seed = UInt64(bitPattern: Int64(key.hashValue) ^ entry.fetched.nanoseconds)
         guard age >= Freshness.refreshAge(ttl: rule.ttl, seed: seed) else { return }
-        let generation = generations.current(key.path)
         // A failure is met again, and dealt with, by the first read after the ttl.
-        _ = flights.join(FlightKey(entry: key, generation: generation, credential: credential)) {
-            // Another reader's refresh may have ended since `entry` was looked up.
-            if let known = cache.entry(key), known.fetched > entry.fetched { return known }
-            return try await ask(key, credential, generation)
-        }
+        _ = join(key, credential, generations.current(key.path), entry.fetched)
     }
 }

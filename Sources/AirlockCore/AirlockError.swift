@@ -16,6 +16,8 @@ package struct AirlockError: Error, Sendable, Equatable {
         case notAllowed
         /// 409: it exists already (typed surface only).
         case conflict
+        /// 412: a header that the listener demands is missing.
+        case preconditionFailed
         /// 413: the body is over the cap.
         case tooLarge
         /// 415: a PATCH without `application/merge-patch+json`.

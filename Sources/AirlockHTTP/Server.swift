@@ -17,6 +17,9 @@ package struct Server: Sendable {
         package var typed = TypedSettings()
         /// Namespaces that the settings name, without slashes at their ends.
         package var namespaces: Set<String> = []
+        package var rules = ListenerRules()
+        /// `nil` speaks plain HTTP.
+        package var tls: TLSListener?
 
         package init(host: String, port: Int) {
             self.host = host
@@ -49,10 +52,14 @@ package struct Server: Sendable {
         let bodyLimit = configuration.bodyLimit
         let surfaces = Surfaces(
             vault: VaultSurface(services: services, bodyLimit: bodyLimit),
-            typed: TypedSurface(services: services, settings: configuration.typed, bodyLimit: bodyLimit))
+            typed: TypedSurface(services: services, settings: configuration.typed, bodyLimit: bodyLimit),
+            rules: configuration.rules)
+        let tls = configuration.tls
         let application = Application(
             responder: surfaces,
-            server: HTTPServerBuilder { responder in HTTPChannel(bodyLimit: bodyLimit, responder: responder) },
+            server: HTTPServerBuilder { responder in
+                HTTPChannel(bodyLimit: bodyLimit, tls: tls, responder: responder)
+            },
             configuration: ApplicationConfiguration(address: .hostname(configuration.host, port: configuration.port)),
             onServerRunning: { channel in ready(channel.localAddress?.port ?? configuration.port) },
             logger: logger)
@@ -64,6 +71,7 @@ package struct Server: Sendable {
 struct Surfaces: HTTPResponder {
     let vault: VaultSurface
     let typed: TypedSurface
+    var rules = ListenerRules()
 
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
         let begun = vault.services.now()
@@ -94,15 +102,18 @@ struct Surfaces: HTTPResponder {
     }
 
     private func answer(_ request: Request, context: ConnectionContext) async throws -> Response {
+        let surface = Surface(request.head.path ?? "/")
         do {
-            switch Surface(request.head.path ?? "/") {
-            case .vault: return try await vault.respond(to: request, source: context.source)
-            case .typed: return try await typed.respond(to: request, context: context)
+            let source = try rules.source(of: request.headers, peer: context.source)
+            switch surface {
+            case .vault: return try await vault.respond(to: request, source: source)
+            case .typed: return try await typed.respond(to: request, source: source, logger: context.logger)
             case nil: return VaultResponse.rendered(AirlockError.absent)
             }
         } catch let early as VaultResponse.Early {
             return VaultResponse.rendered(early)
         } catch {
+            if surface == .typed { return try TypedSurface.rendered(error, logger: context.logger) }
             return VaultResponse.rendered(try Surfaces.explained(error, logger: context.logger))
         }
     }

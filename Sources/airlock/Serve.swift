@@ -12,8 +12,8 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serve connections and variables from the embedded encrypted store.",
         discussion: """
-            Prints `airlock ready on http://HOST:PORT` once it answers. Stops on SIGTERM or SIGINT after the requests in \
-            flight. On a first start the data directory gets the database, a key file and a root token, unless the token \
+            Prints `airlock ready on http://HOST:PORT` (with a certificate `https://`) once it answers. Stops on SIGTERM or \
+            SIGINT after the requests in flight; SIGHUP reads the certificate anew. On a first start the data directory gets the database, a key file and a root token, unless the token \
             comes from AIRLOCK_ROOT_TOKEN or AIRLOCK_ROOT_TOKEN_FILE.
             """)
 
@@ -25,6 +25,12 @@ struct Serve: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Address to listen on (default: 127.0.0.1:8100).", valueName: "host:port"))
     var listen: String?
+
+    @Option(help: "PEM file with the server's certificate chain; then Airlock speaks TLS only.")
+    var tlsCertFile: String?
+
+    @Option(help: "PEM file with the certificate's private key.")
+    var tlsKeyFile: String?
 
     @Option(help: "Directory of the encrypted database.")
     var dataDir: String?
@@ -77,7 +83,8 @@ struct Serve: AsyncParsableCommand {
             now: now
         ).bind()
         let registry = try Registry(storage: storage, bound: bound)
-        if settings.insecureHTTP {
+        let tls = try settings.listener.tls(now: now, logger: logger)
+        if settings.insecureHTTP, tls == nil {
             logger.warning("plain HTTP on \(settings.host): tokens and secrets cross the network in the clear")
         }
 
@@ -86,15 +93,18 @@ struct Serve: AsyncParsableCommand {
         configuration.bodyLimit = settings.bodyLimit
         configuration.typed = settings.typed
         configuration.namespaces = settings.namespaces
+        configuration.rules = settings.listener.rules
+        configuration.tls = tls
         let server = Server(
             configuration: configuration, storage: storage, registry: registry, metrics: metrics, upstream: clients,
             webhook: settings.webhookSecret.map { Webhook(secret: $0, now: now) }, audit: audit, now: now,
             logger: logger)
         let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
+        let origin = "\(tls == nil ? "http" : "https")://\(host)"
         var group = ServiceGroupConfiguration(
             services: [
-                .init(service: Serving(server: server, host: host)),
-                .init(service: Reloader(actions: [{ audit?.reopen() }])),
+                .init(service: Serving(server: server, origin: origin)),
+                .init(service: Reloader(actions: [{ audit?.reopen() }, { tls?.reload(logger) }])),
                 .init(service: Sweeper(storage: storage, cache: cache, ages: settings.staleAges, logger: logger)),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
@@ -124,12 +134,13 @@ struct Serve: AsyncParsableCommand {
 /// The listener as a service.
 private struct Serving: Service {
     let server: Server
-    let host: String
+    /// Without the port.
+    let origin: String
 
     func run() async throws {
         try await server.run { port in
             // Written whole and at once: scripts wait for this line through a pipe.
-            FileHandle.standardOutput.write(Data("airlock ready on http://\(host):\(port)\n".utf8))
+            FileHandle.standardOutput.write(Data("airlock ready on \(origin):\(port)\n".utf8))
         }
     }
 }

@@ -13,6 +13,7 @@ struct ServeSettings {
     var kwargs = BackendKwargs()
     var bodyLimit = Server.defaultBodyLimit
     var insecureHTTP = false
+    var listener = ListenerSettings()
     var logLevel = Logger.Level.info
     var rootToken: SecretText?
     var webhookSecret: SecretText?
@@ -53,7 +54,7 @@ struct ServeSettings {
                 case "audit": audit = try ServeSettings.auditPath(try value.text())
                 case "mounts": mountMembers = try value.object()
                 default:
-                    guard try cache.set(member.name, value) else {
+                    guard try cache.set(member.name, value) || listener.set(member.name, value) else {
                         preconditionFailure("a setting without a reader: \(member.name)")
                     }
                 }
@@ -72,6 +73,8 @@ struct ServeSettings {
             _ = try cache.set("authorize", ConfiguredValue(name: "--authorize", json: .string(given)))
         }
         insecureHTTP = insecureHTTP || flags.insecureHttp
+        listener.certificateFile = flags.tlsCertFile ?? listener.certificateFile
+        listener.keyFile = flags.tlsKeyFile ?? listener.keyFile
         rootToken = try ServeSettings.rootToken(environment, file: rootTokenFile)
         try checkListener()
         // What nobody asked for is not made anew after its operator disabled it.
@@ -184,12 +187,13 @@ struct ServeSettings {
 
     /// Plain HTTP leaves the machine only when it is said aloud.
     private func checkListener() throws {
+        try listener.check()
         let isLoopback = ["localhost", "::1"].contains(host) || CIDR("127.0.0.0/8")?.contains(host) ?? false
-        guard isLoopback || insecureHTTP else {
+        guard isLoopback || insecureHTTP || listener.isTLS else {
             throw AirlockError.badRequest(
                 """
                 refusing to listen on \(host) without TLS: every token and secret would cross the network in the clear. \
-                Listen on 127.0.0.1 behind something that ends TLS, or say --insecure-http
+                Give it a certificate with --tls-cert-file and --tls-key-file, or say --insecure-http
                 """)
         }
     }

@@ -9,8 +9,8 @@ struct ServerOptions: ParsableArguments {
     var caCertificate: String?
 
     static let discussion = """
-        The server is AIRLOCK_ADDR and the token AIRLOCK_TOKEN, else VAULT_ADDR and VAULT_TOKEN. VAULT_CACERT counts for \
-        VAULT_ADDR.
+        The server is AIRLOCK_ADDR and the token AIRLOCK_TOKEN, else VAULT_ADDR and VAULT_TOKEN. AIRLOCK_CACERT counts for \
+        AIRLOCK_ADDR, VAULT_CACERT for VAULT_ADDR.
         """
 }
 
@@ -44,7 +44,7 @@ struct RunningServer {
         self.token = SecretText(token)
         var curl = CurlClient.Options()
         curl.unixSocket = address.unixSocket
-        if let path = options.caCertificate ?? (named == "VAULT_ADDR" ? environment["VAULT_CACERT"] : nil) {
+        if let path = options.caCertificate ?? environment[named.replacing("_ADDR", with: "_CACERT")] {
             curl.verification = .authority(path: path)
         }
         client = CurlClient(options: curl)

@@ -12,7 +12,8 @@ struct ConnImport: ParsableCommand {
             connection. Everything is checked before the first write, and each write is read back and compared.
 
             The address and the token come from the options, then from --backend-kwargs, then from AIRLOCK_ADDR and \
-            AIRLOCK_TOKEN, then from VAULT_ADDR and VAULT_TOKEN. Prefer the environment for the token: other users of \
+            AIRLOCK_TOKEN, then from VAULT_ADDR and VAULT_TOKEN. AIRLOCK_CACERT names the CA of AIRLOCK_ADDR, VAULT_CACERT \
+            that of VAULT_ADDR. Prefer the environment for the token: other users of \
             the machine can see a command's options.
 
             Exit codes: 0 all done, 1 something was rejected or failed, 2 wrong usage.

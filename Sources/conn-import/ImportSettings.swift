@@ -37,7 +37,7 @@ struct ImportSettings {
     private static func server(
         _ options: ConnImport, _ kwargs: BackendKwargs, _ environment: [String: String]
     ) throws -> Server {
-        let (address, isVaults) = try address(options, kwargs, environment)
+        let (address, place) = try address(options, kwargs, environment)
         let token = (environment["AIRLOCK_TOKEN"] ?? environment["VAULT_TOKEN"]).map { SecretText($0) }
         let login = try login(options, kwargs, token)
         var curl = CurlClient.Options()
@@ -47,14 +47,15 @@ struct ImportSettings {
         if let timeout = kwargs.timeout { curl.timeout = timeout }
         if let proxies = kwargs.proxies { curl.proxies = .byScheme(proxies) }
         // Settings of the vault command belong to the vault that VAULT_ADDR names, to no other server.
-        let vaults = isVaults ? environment : [:]
+        let vaults = place == "VAULT_ADDR" ? environment : [:]
+        let authority = place == "AIRLOCK_ADDR" ? environment["AIRLOCK_CACERT"] : vaults["VAULT_CACERT"]
         if options.tlsSkipVerify {
             curl.verification = .off
         } else if let path = options.caCertificate {
             curl.verification = .authority(path: path)
         } else if let verification = kwargs.verification {
             curl.verification = verification
-        } else if let path = vaults["VAULT_CACERT"] {
+        } else if let path = authority {
             curl.verification = .authority(path: path)
         }
         return Server(
@@ -66,18 +67,18 @@ struct ImportSettings {
 
     private static func address(
         _ options: ConnImport, _ kwargs: BackendKwargs, _ environment: [String: String]
-    ) throws -> (ServerAddress, isVaults: Bool) {
+    ) throws -> (ServerAddress, place: String) {
         let places = [
             ("--url", options.url), ("AIRLOCK_ADDR", environment["AIRLOCK_ADDR"]),
             ("VAULT_ADDR", environment["VAULT_ADDR"]),
         ]
-        if options.url == nil, let url = kwargs.url { return (url, false) }
+        if options.url == nil, let url = kwargs.url { return (url, "--backend-kwargs") }
         guard let (name, text) = places.first(where: { $0.1 != nil }), let text else {
             throw ConnImport.UsageError(
                 message: "no server: give --url, \"url\" in --backend-kwargs, or AIRLOCK_ADDR in the environment")
         }
         do throws(ServerAddress.Fault) {
-            return (try ServerAddress(text), name == "VAULT_ADDR")
+            return (try ServerAddress(text), name)
         } catch {
             throw ConnImport.UsageError(message: "\(name) is not the address of a server: \(error.reason)")
         }

@@ -39,6 +39,10 @@ class Authority:
             builder = builder.add_extension(extension, critical=True)
         return builder.sign(self.key, hashes.SHA256())
 
+    def client(self):
+        """An `ssl.SSLContext` of a client that trusts this authority and no other."""
+        return ssl.create_default_context(cafile=self.path)
+
     def issue(self, name, address="127.0.0.1", days=1):
         """Files with a certificate for one address and with its key."""
         key = ec.generate_private_key(ec.SECP256R1())

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 
 ROOT_TOKEN = "root-token-of-the-tests"
-READY = re.compile(r"^airlock ready on (http://[\w.:\[\]-]+)$", re.MULTILINE)
+READY = re.compile(r"^airlock ready on (https?://[\w.:\[\]-]+)$", re.MULTILINE)
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = REPOSITORY / ".tools"
 
@@ -55,6 +55,7 @@ class Process:
         self.stderr_path = self.folder / f"{name}.{run}.stderr"
         self.url = None
         self.token = None
+        self.tls = None  # an ssl.SSLContext for clients, where the server speaks TLS
         with open(self.stdout_path, "ab") as out, open(self.stderr_path, "ab") as err:
             self.child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=self.folder,
@@ -70,7 +71,7 @@ class Process:
 
     @property
     def host_and_port(self):
-        host, port = self.url.removeprefix("http://").rsplit(":", 1)
+        host, port = self.url.split("://")[1].rsplit(":", 1)
         return host, int(port)
 
     def wait(self, seconds=20):

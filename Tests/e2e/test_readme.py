@@ -9,12 +9,14 @@ import re
 import shlex
 import shutil
 import signal
+import ssl
 import subprocess
 
 import pytest
 import yaml
 
 import servers
+from authority import Authority
 from wire import Connection
 
 README = servers.REPOSITORY / "README.md"
@@ -164,7 +166,7 @@ class Here:
 
     def __init__(self, url, token=None):
         self.token = token
-        host, port = url.removeprefix("http://").rsplit(":", 1)
+        host, port = url.split("://")[1].rsplit(":", 1)
         self.host_and_port = host, int(port)
 
 
@@ -275,21 +277,33 @@ def test_the_settings_table_is_what_the_program_prints(airlock_only):
     assert table == printed
 
 
-def test_the_sidecar_of_the_readme_is_yaml_and_airlock_takes_its_arguments(start_airlock, tmp_path):
-    [sidecar] = [yaml.safe_load(fence[2])[0] for fence in FENCE.finditer(README.read_text()) if fence[1] == "yaml"]
-    program, verb, *arguments = sidecar["args"]
+CONTAINERS = [yaml.safe_load(fence[2])[0] for fence in FENCE.finditer(README.read_text()) if fence[1] == "yaml"]
+
+
+@pytest.mark.parametrize("container", CONTAINERS, ids=["on loopback", "with a certificate"])
+def test_the_containers_of_the_readme_are_yaml_and_airlock_takes_their_arguments(start_airlock, tmp_path, container):
+    program, verb, *arguments = container["args"]
     assert (program, verb) == ("airlock", "serve")
     (tmp_path / "airlock.key").write_text("QUlSTE9DSy1BSVJMT0NLLUFJUkxPQ0stQUlSTE9DSyE=\n")
-    (tmp_path / "root-token").write_text("of-the-sidecar\n")
-    replaced = {"/data/airlock": str(start_airlock.data), "/key/airlock.key": str(tmp_path / "airlock.key")}
-    [variable] = sidecar["env"]
+    (tmp_path / "root-token").write_text("of-the-container\n")
+    certificate, key = Authority(tmp_path, "ours").issue("server")
+    replaced = {
+        "/data/airlock": str(start_airlock.data), "/key/airlock.key": str(tmp_path / "airlock.key"),
+        "/tls/tls.crt": str(certificate), "/tls/tls.key": str(key), "0.0.0.0:8200": "0.0.0.0:0"}
+    [variable] = container["env"]
     server = start_airlock(
         *[replaced.get(argument, argument) for argument in arguments], token=None,
         **{variable["name"]: variable["value"].replace("/key", str(tmp_path))})
-    assert Connection(Here(server.url, "of-the-sidecar")).get("/v1/sys/mounts").data.keys() >= {"airflow/", "secret/"}
-    probe = sidecar["readinessProbe"]["exec"]["command"]
-    probe = [part.replace("8100", str(server.host_and_port[1])) for part in probe]
-    assert subprocess.run(probe, timeout=20).returncode == 0
+    here = Here(server.url.replace("0.0.0.0", "127.0.0.1"), "of-the-container")
+    here.tls = ssl.create_default_context(cafile=tmp_path / "ours.pem") if "/tls/tls.crt" in arguments else None
+    assert "secret/" in Connection(here).get("/v1/sys/mounts").data
+    probe = container["readinessProbe"]
+    if "exec" in probe:
+        command = [part.replace("8100", str(server.host_and_port[1])) for part in probe["exec"]["command"]]
+        assert subprocess.run(command, timeout=20).returncode == 0
+    else:
+        assert probe["httpGet"]["scheme"].lower() == server.url.split(":")[0]
+        assert Connection(here).get(probe["httpGet"]["path"], token=None).status == 200
 
 
 # MARK: docs

@@ -35,7 +35,10 @@ class Connection:
 
     def __init__(self, server, token=True, timeout=30):
         self.token = server.token if token is True else token
-        self.http = http.client.HTTPConnection(*server.host_and_port, timeout=timeout)
+        tls = getattr(server, "tls", None)
+        self.http = (
+            http.client.HTTPSConnection(*server.host_and_port, timeout=timeout, context=tls) if tls
+            else http.client.HTTPConnection(*server.host_and_port, timeout=timeout))
 
     def send(self, method, path, body=None, token=True, headers=()):
         """`body` is JSON text, bytes, or anything that JSON can say; `token=None` sends none."""

@@ -15,6 +15,29 @@ package struct Setting: Sendable {
             key: "listen", flag: "--listen", variable: nil, fallback: "127.0.0.1:8100",
             help: "Address and port to listen on; port 0 picks a free one."),
         Setting(
+            key: "tls_cert_file", flag: "--tls-cert-file", variable: nil, fallback: "none",
+            help:
+                "PEM file with the server's certificate, then those between it and the authority. With it Airlock speaks TLS only; SIGHUP reads it again."
+        ),
+        Setting(
+            key: "tls_key_file", flag: "--tls-key-file", variable: nil, fallback: "none",
+            help: "PEM file with the private key of that certificate, without a passphrase."),
+        Setting(
+            key: "tls_require_and_verify_client_cert", flag: nil, variable: nil, fallback: "false",
+            help: "Take no connection without a client's certificate from one of the authorities in tls_client_ca_file."
+        ),
+        Setting(
+            key: "tls_client_ca_file", flag: nil, variable: nil, fallback: "none",
+            help: "PEM file with those authorities. A cert login names its own and needs neither."),
+        Setting(
+            key: "require_request_header", flag: nil, variable: nil, fallback: "false",
+            help: "Answer 412 to requests without `X-Vault-Request: true`, on both surfaces."),
+        Setting(
+            key: "x_forwarded_for_authorized_addrs", flag: nil, variable: nil, fallback: "[]",
+            help:
+                "Addresses and CIDR blocks of proxies whose X-Forwarded-For counts; a request with one from anywhere else is answered 400."
+        ),
+        Setting(
             key: "data_dir", flag: "--data-dir", variable: "STATE_DIRECTORY", fallback: "~/.local/state/airlock",
             help: "Directory of the encrypted database, made on the first start, mode 0700."),
         Setting(

@@ -1,6 +1,7 @@
 import AirlockCore
 import HTTPTypes
 import Hummingbird
+import Logging
 import NIOCore
 
 /// Where the typed surface finds connections and variables: `VaultBackend`'s own keys and defaults.
@@ -55,14 +56,17 @@ struct TypedSurface: Sendable {
         Line("explain/variables/{id}", [.get: ExplainRoutes.variable]),
     ]
 
-    func respond(to request: Request, context: ConnectionContext) async throws -> Response {
+    func respond(to request: Request, source: String?, logger: Logger) async throws -> Response {
         do {
-            return try await answer(request, source: context.source).rendered()
-        } catch let error as TypedError {
-            return error.response.rendered()
+            return try await answer(request, source: source).rendered()
         } catch {
-            return TypedError(try Surfaces.explained(error, logger: context.logger)).response.rendered()
+            return try TypedSurface.rendered(error, logger: logger)
         }
+    }
+
+    static func rendered(_ error: any Error, logger: Logger) throws -> Response {
+        if let error = error as? TypedError { return error.response.rendered() }
+        return TypedError(try Surfaces.explained(error, logger: logger)).response.rendered()
     }
 
     private func answer(_ request: Request, source: String?) async throws -> TypedResponse {
@@ -246,6 +250,7 @@ struct TypedError: Error {
             case .notFound: .notFound
             case .notAllowed: .methodNotAllowed
             case .conflict: .conflict
+            case .preconditionFailed: .preconditionFailed
             case .tooLarge: .contentTooLarge
             case .tooMany: .tooManyRequests
             case .unsupportedMedia: .unsupportedMediaType

@@ -169,6 +169,7 @@ extension AirlockError {
         case .invalidToken, .permissionDenied: .forbidden
         case .notFound: .notFound
         case .notAllowed: .methodNotAllowed
+        case .preconditionFailed: .preconditionFailed
         case .tooLarge: .contentTooLarge
         case .tooMany: .tooManyRequests
         case .unsupportedMedia: .unsupportedMediaType

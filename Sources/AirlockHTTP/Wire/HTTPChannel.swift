@@ -12,6 +12,7 @@ package struct HTTPChannel: ServerChildChannel, HTTPChannelHandler {
 
     package let responder: HTTPChannelHandler.Responder
     private let bodyLimit: Int
+    private let tls: TLSListener?
 
     /// A connection with no request on it is closed after this long.
     private static let idleTimeout = Duration.seconds(120)
@@ -19,8 +20,9 @@ package struct HTTPChannel: ServerChildChannel, HTTPChannelHandler {
     /// How much of a body over the limit is still read, so that the client gets its 413 instead of a broken connection.
     private static let drained = 64 * 1024 * 1024
 
-    package init(bodyLimit: Int, responder: @escaping HTTPChannelHandler.Responder) {
+    package init(bodyLimit: Int, tls: TLSListener? = nil, responder: @escaping HTTPChannelHandler.Responder) {
         self.bodyLimit = bodyLimit
+        self.tls = tls
         self.responder = { request, writer, channel in
             if request.headers[.expect]?.lowercased() == "100-continue" {
                 try await writer.writeInformationalHead(HTTPResponse(status: .continue))
@@ -33,9 +35,10 @@ package struct HTTPChannel: ServerChildChannel, HTTPChannelHandler {
         channel.eventLoop.makeCompletedFuture {
             let limits = RequestDecoder.Limits(body: bodyLimit + HTTPChannel.drained)
             let pipeline = channel.pipeline.syncOperations
+            try tls?.addHandlers(to: channel)
             try pipeline.addHandler(HTTPResponseEncoder())
             try pipeline.addHandler(ByteToMessageHandler(RequestDecoder(limits: limits)))
-            try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+            try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: tls != nil))
             try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: HTTPChannel.idleTimeout, logger: logger))
             return try NIOAsyncChannel(
                 wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))

@@ -194,7 +194,7 @@ def without(value, names):
 
 
 def numbers_as_codes(value):
-    """OpenBao leaves a secret's numbers readable, Airlock does not."""
+    """OpenBao leaves the numbers of requests and secrets readable, Airlock does not."""
     if isinstance(value, dict):
         return {name: numbers_as_codes(member) for name, member in value.items()}
     if isinstance(value, list):
@@ -215,14 +215,12 @@ def as_airlock(entry):
         response["data"].pop("error", None)  # its text is in `error`
         if not response["data"]:
             del response["data"]
-    if request["path"].startswith("kv1/"):
-        for part in (request, response):
-            if "data" in part:
-                part["data"] = numbers_as_codes(part["data"])
-    if request["path"].startswith("secret/"):
-        for part in (request, response):
-            if "data" in part.get("data", {}):
-                part["data"]["data"] = numbers_as_codes(part["data"]["data"])
+    if "data" in request:
+        request["data"] = numbers_as_codes(request["data"])
+    if request["path"].startswith("kv1/") and "data" in response:
+        response["data"] = numbers_as_codes(response["data"])
+    if request["path"].startswith("secret/") and "data" in response.get("data", {}):
+        response["data"]["data"] = numbers_as_codes(response["data"]["data"])
     if "accessor" not in entry["auth"] and not request["path"].endswith("/login"):
         # Nobody's request: its body is not read.
         for part in (request, response):

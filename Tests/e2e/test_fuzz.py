@@ -166,7 +166,8 @@ def check(found, expected):
         assert len(found) == expected, f"{expected} requests, {len(found)} answers: {found}"
     for status, body in found:
         assert b"internal error" not in body, body
-        assert status < 500 or (status == 500 and b"missing" in body), (status, body)
+        # OpenBao answers 500 to a few mistakes of clients, such as a login without role_id; what is broken is in the log, too.
+        assert status <= 500, (status, body)
         if body.startswith(b"{") and b'"' in body:
             json.loads(body)
 
@@ -210,7 +211,7 @@ def test_whatever_is_sent_is_answered_or_refused_soon_and_leaves_nothing_behind(
         count += 1
     print(f"{count} connections, {answered} answers")
     assert answered > count / 2
-    assert "unforeseen error" not in airlock.stderr and "Fatal error" not in airlock.stderr
+    assert not re.search(r"^\S+ (error|critical) |Fatal error", airlock.stderr, re.MULTILINE), airlock.stderr[-4000:]
     told = collections.Counter(json.loads(line)["type"] for line in audit.read_bytes().splitlines())
     assert told["request"] == told["response"] > answered / 4
     if warm is not None:

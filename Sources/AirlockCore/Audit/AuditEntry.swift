@@ -1,6 +1,6 @@
 /// A request and its answer as the audit log tells them: members, names and order as in Vault's log (docs/audit.md).
 package struct AuditedRequest: Sendable {
-    /// Where the data of a call holds secrets.
+    /// Where the data of an answer holds secrets.
     package enum Secrets: Sendable {
         case nowhere
         case everywhere
@@ -85,7 +85,7 @@ package struct AuditEntry: Sendable {
             if answered.principal == nil { auth = issued }
         }
         if !answer.wrapInfo.isNull { members.append(.init("wrap_info", wrapInfo(answer.wrapInfo))) }
-        if !answer.data.isNull { members.append(.init("data", data(answer.data, as: .answer))) }
+        if !answer.data.isNull { members.append(.init("data", data(answer.data))) }
         if !answer.warnings.isEmpty { members.append(.init("warnings", .strings(answer.warnings))) }
         if let cache = answer.cache { members.append(.init("cache", .string(cache))) }
         return line("response", at: moment, auth: auth, answer: .object(members), error: answer.error)
@@ -165,29 +165,23 @@ package struct AuditEntry: Sendable {
         let namespace: JSON = audited.namespace.isEmpty ? ["id": "root"] : ["path": .string(audited.namespace + "/")]
         members += [.init("namespace", namespace), .init("path", .string(audited.path))]
         if !(audited.data.members?.isEmpty ?? audited.data.isNull) {
-            members.append(.init("data", data(audited.data, of: audited, as: .request, hash)))
+            members.append(.init("data", hash.hashed(audited.data, as: .secret)))
         }
         if let ttl = audited.wrapTTL { members.append(.init("wrap_ttl", .integer(ttl))) }
         if let source = audited.source { members.append(.init("remote_address", .string(source))) }
         return .object(members)
     }
 
-    private func data(_ json: JSON, as part: AuditHash.Part) -> JSON {
-        AuditEntry.data(json, of: answered, as: part, hash)
-    }
-
-    private static func data(_ json: JSON, of audited: AuditedRequest, as part: AuditHash.Part, _ hash: AuditHash)
-        -> JSON
-    {
-        switch audited.secrets {
-        case .nowhere: return hash.hashed(json, as: part)
+    private func data(_ json: JSON) -> JSON {
+        switch answered.secrets {
+        case .nowhere: return hash.hashed(json, as: .answer)
         case .everywhere: return hash.hashed(json, as: .secret)
         case .member(let name):
             guard let members = json.members else { return hash.hashed(json, as: .secret) }
             let (secret, rest) = (members.filter { $0.name == name }, members.filter { $0.name != name })
             return .object(
                 (hash.hashed(.object(secret), as: .secret).members ?? [])
-                    + (hash.hashed(.object(rest), as: part).members ?? []))
+                    + (hash.hashed(.object(rest), as: .answer).members ?? []))
         }
     }
 

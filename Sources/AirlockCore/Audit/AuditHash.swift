@@ -12,11 +12,10 @@ package struct AuditHash: Sendable {
 
     /// What a value is part of decides how much of it may be read.
     package enum Part: Sendable {
-        /// Strings are hashed, as Vault does.
-        case request
-        /// The same, but times that the server itself made stay readable.
+        /// Made by the server: its strings are hashed, as Vault does, its numbers and times stay readable.
         case answer
-        /// Of a secret nothing stays readable but its members' names, `true`, `false` and `null`: a PIN is a number, too.
+        /// Made by a client: a request, or a secret in an answer. Nothing stays readable but the members' names, `true`, `false`
+        /// and `null`: a PIN is a number, too.
         case secret
     }
 

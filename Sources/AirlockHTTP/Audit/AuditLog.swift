@@ -36,8 +36,19 @@ package final class AuditLog: Sendable {
             return text.withUTF8 { bytes in
                 var code = HMAC<SHA256>(key: key)
                 code.update(data: UnsafeRawBufferPointer(bytes))
-                return code.finalize().reduce(into: "") { $0 += ($1 < 16 ? "0" : "") + String($1, radix: 16) }
+                return AuditLog.hexadecimal(code.finalize())
             }
+        }
+    }
+
+    private static func hexadecimal(_ code: HMAC<SHA256>.MAC) -> String {
+        let digits: StaticString = "0123456789abcdef"
+        return String(unsafeUninitializedCapacity: 2 * code.byteCount) { text in
+            for (index, byte) in code.enumerated() {
+                text[2 * index] = digits.utf8Start[Int(byte >> 4)]
+                text[2 * index + 1] = digits.utf8Start[Int(byte & 15)]
+            }
+            return 2 * code.byteCount
         }
     }
 

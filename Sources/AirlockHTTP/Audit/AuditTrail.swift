@@ -36,10 +36,11 @@ final class AuditTrail: Sendable {
         try await log.record(entry.responseLine(at: now(), answer))
     }
 
-    /// A token that is not good is told, too; what was refused before it was understood is not (docs/audit.md).
+    /// A token that is not good, or that a vault does not verify now, is told, too; what was refused before it was understood is not (docs/audit.md).
     func end(_ error: any Error) async throws {
         let isStranger =
-            (error as? AirlockError)?.code == .invalidToken || (error as? TypedError)?.status == .unauthorized
+            [.invalidToken, .unavailable].contains((error as? AirlockError)?.code)
+            || (error as? TypedError)?.status == .unauthorized
         if isStranger, entry.withLock({ $0 == nil }) { try await begin(refusal: error) }
         var answer = AuditedAnswer()
         answer.error = AuditTrail.text(error)
@@ -106,9 +107,9 @@ extension AuditTrail {
             answer.wrapInfo = envelope.wrapInfo
             answer.warnings = envelope.warnings
         case .verbatim(let payload):
-            // A vault's answer as it came. What is not in its envelope is hashed whole.
+            // A vault's answer as it came. Its errors may quote what was sent; what is no JSON is hashed whole.
             if let json = try? JSON(parsing: payload.bytes), json.members != nil {
-                answer.data = json["data"] ?? .null
+                answer.data = json["data"] ?? json["errors"].map { ["errors": $0] } ?? .null
                 answer.warnings = json["warnings"]?.elements?.compactMap(\.text) ?? []
             } else if !payload.bytes.isEmpty {
                 answer.data = .string(String(decoding: payload.bytes, as: UTF8.self))

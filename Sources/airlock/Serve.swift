@@ -104,7 +104,7 @@ struct Serve: AsyncParsableCommand {
         var group = ServiceGroupConfiguration(
             services: [
                 .init(service: Serving(server: server, origin: origin)),
-                .init(service: Reloader(actions: [{ audit?.reopen() }, { tls?.reload(logger) }])),
+                .init(service: Reloader(actions: [{ audit?.reopen() }, { [logger] in tls?.reload(logger) }])),
                 .init(service: Sweeper(storage: storage, cache: cache, ages: settings.staleAges, logger: logger)),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)

@@ -38,7 +38,7 @@ package struct Wrapping: Sendable {
     private func put(_ content: SecretPayload, _ request: TokenRequest, in transaction: any StorageTransaction) throws
         -> IssuedToken
     {
-        let made = tokens.issued(request)
+        let made = try tokens.issued(request)
         let digest = transaction.digest(String(decoding: made.text.bytes, as: UTF8.self))
         try TokenRecords.put(transaction, made.token, digest: digest)
         try transaction.put(Wrapping.contentKey(digest), content.bytes, expires: made.token.expires)

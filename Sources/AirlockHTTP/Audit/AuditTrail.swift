@@ -36,7 +36,8 @@ final class AuditTrail: Sendable {
         try await log.record(entry.responseLine(at: now(), answer))
     }
 
-    /// A token that is not good, or that a vault does not verify now, is told, too; what was refused before it was understood is not (docs/audit.md).
+    /// A token that is not good, or that a vault does not verify now, is told, too; what was refused before it was understood
+    /// is not (docs/audit.md).
     func end(_ error: any Error) async throws {
         let isStranger =
             [.invalidToken, .unavailable].contains((error as? AirlockError)?.code)

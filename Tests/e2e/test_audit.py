@@ -345,6 +345,9 @@ def test_a_read_from_a_vault_says_where_its_answer_came_from(front, tmp_path):
     told = [one["response"].get("cache") for one in entries(log) if one["type"] == "response"]
     assert told == outcomes
     listed = entries(log)[-1]
+    refused = made.client.post("/v1/airflow/data/a", {"data": {"k": "v"}, "options": {"cas": 99}})
+    assert refused.status == 400 and refused.errors[0] not in log.read_text(), "a vault's errors may quote what was sent"
+    assert CODE.fullmatch(entries(log)[-1]["response"]["data"]["errors"][0])
     assert listed["request"]["operation"] == "list" and CODE.fullmatch(listed["response"]["data"]["keys"][0])
     made.stop()
 

@@ -25,7 +25,7 @@ final class CurlTransfer: @unchecked Sendable {
         timeout = request.timeout ?? options.timeout
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         try describe(request)
-        try secure(options)
+        try secure(options, request.verification ?? options.verification)
         try route(request.url, options)
         set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(options.connectTimeout))
         set(CURLOPT_TIMEOUT_MS, milliseconds(timeout))
@@ -79,8 +79,8 @@ final class CurlTransfer: @unchecked Sendable {
         headerList = list
     }
 
-    private func secure(_ options: CurlClient.Options) throws {
-        switch options.verification {
+    private func secure(_ options: CurlClient.Options, _ verification: TLSVerification) throws {
+        switch verification {
         case .system: break
         case .off:
             set(CURLOPT_SSL_VERIFYPEER, 0)
@@ -94,6 +94,15 @@ final class CurlTransfer: @unchecked Sendable {
             _ = airlock_set_pointer(handle, CURLOPT_CAINFO, nil)
             _ = airlock_set_pointer(handle, CURLOPT_CAPATH, nil)
             try set(isFolder.boolValue ? CURLOPT_CAPATH : CURLOPT_CAINFO, path)
+        case .authorityText(let pem):
+            _ = airlock_set_pointer(handle, CURLOPT_CAINFO, nil)
+            _ = airlock_set_pointer(handle, CURLOPT_CAPATH, nil)
+            Array(pem.utf8).withUnsafeBytes { bytes in
+                var blob = curl_blob(
+                    data: UnsafeMutableRawPointer(mutating: bytes.baseAddress), len: bytes.count,
+                    flags: UInt32(CURL_BLOB_COPY))
+                _ = airlock_set_pointer(handle, CURLOPT_CAINFO_BLOB, &blob)
+            }
         }
         guard let certificate = options.clientCertificate else { return }
         for path in [certificate.certificate, certificate.key].compactMap(\.self)

@@ -13,6 +13,8 @@ package struct UpstreamRequest: Sendable {
     package var body: [UInt8]?
     /// Overrides the client's total timeout.
     package var timeout: Duration?
+    /// Overrides the client's own.
+    package var verification: TLSVerification?
 
     package init(
         method: String, url: String, headers: [(name: String, value: SecretText)] = [], body: [UInt8]? = nil,

@@ -6,6 +6,8 @@ package enum TLSVerification: Sendable, Hashable {
     case off
     /// Against this PEM file, or folder of them.
     case authority(path: String)
+    /// Against these certificates, as PEM.
+    case authorityText(String)
 }
 
 /// The PEM file a client shows to prove who it is; `key` is nil when that file holds the key too.

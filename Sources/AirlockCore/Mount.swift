@@ -1,15 +1,10 @@
 /// A named prefix of the Vault surface: a secrets engine (`airflow/`) or a way to log in (`approle/`).
 package struct Mount: Sendable, Codable, Equatable {
     package enum Engine: String, Sendable, Codable {
-        case kv, approle, userpass, token, system
+        case kv, approle, userpass, jwt, kubernetes, token, system
 
         /// A way to log in.
-        package var isAuth: Bool {
-            switch self {
-            case .approle, .userpass, .token: true
-            case .kv, .system: false
-            }
-        }
+        package var isAuth: Bool { self != .kv && self != .system }
     }
 
     /// Ends in `/`; below `auth/` for a way to log in, where it is written without that prefix.

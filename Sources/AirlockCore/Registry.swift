@@ -169,7 +169,7 @@ package final class Registry: Sendable {
     }
 
     /// What a way to log in keeps, in the mount's scope or in that of one of its roles.
-    private static let loginKinds: [RecordKind] = [.role, .roleID, .secretID, .secretIDAccessor]
+    private static let loginKinds: [RecordKind] = [.role, .roleID, .secretID, .secretIDAccessor, .loginConfig]
 
     private static func mount(for path: String, among mounts: [ExactText: Mount]) -> Mount? {
         let path = path.utf8.last == UInt8(ascii: "/") ? path : path + "/"

@@ -19,6 +19,7 @@ package enum RecordKind: String, Sendable, CaseIterable {
     case roleID = "role_id"
     case secretID = "secret_id"
     case secretIDAccessor = "secret_id_accessor"
+    case loginConfig = "login_config"
     case upstreamLogin = "upstream_login"
     case upstreamRight = "upstream_right"
     case auditKey = "audit_key"

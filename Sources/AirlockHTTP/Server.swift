@@ -20,6 +20,8 @@ package struct Server: Sendable {
         package var rules = ListenerRules()
         /// `nil` speaks plain HTTP.
         package var tls: TLSListener?
+        /// Folder of the key files that logins may name.
+        package var keyFolder: String?
 
         package init(host: String, port: Int) {
             self.host = host
@@ -36,14 +38,19 @@ package struct Server: Sendable {
 
     package init(
         configuration: Configuration, storage: any Storage, registry: Registry, metrics: Metrics = Metrics(),
-        upstream: UpstreamClients? = nil, webhook: Webhook? = nil, audit: AuditLog? = nil, now: @escaping Now,
+        upstream: UpstreamClients? = nil, webhook: Webhook? = nil, audit: AuditLog? = nil, fetcher: any LoginFetcher,
+        now: @escaping Now,
         logger: Logger
     ) {
         self.configuration = configuration
         self.logger = logger
         services = Services(
             storage: storage, registry: registry, metrics: metrics, upstream: upstream,
-            namespaces: configuration.namespaces, webhook: webhook, audit: audit, now: now)
+            namespaces: configuration.namespaces, webhook: webhook, audit: audit,
+            identity: IdentityServers(
+                reader: SignatureKeyReader(), fetcher: fetcher, keyFolder: configuration.keyFolder, now: now,
+                logger: logger),
+            now: now)
     }
 
     /// Serves until the surrounding service group shuts down gracefully; requests in flight are answered first.

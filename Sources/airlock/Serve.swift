@@ -1,6 +1,7 @@
 import AirlockCore
 import AirlockHTTP
 import AirlockStore
+import AirlockUpstream
 import ArgumentParser
 import Foundation
 import Logging
@@ -95,9 +96,11 @@ struct Serve: AsyncParsableCommand {
         configuration.namespaces = settings.namespaces
         configuration.rules = settings.listener.rules
         configuration.tls = tls
+        configuration.keyFolder = settings.keyFolder
         let server = Server(
             configuration: configuration, storage: storage, registry: registry, metrics: metrics, upstream: clients,
-            webhook: settings.webhookSecret.map { Webhook(secret: $0, now: now) }, audit: audit, now: now,
+            webhook: settings.webhookSecret.map { Webhook(secret: $0, now: now) }, audit: audit,
+            fetcher: LoginClient(), now: now,
             logger: logger)
         let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
         let origin = "\(tls == nil ? "http" : "https")://\(host)"

@@ -19,6 +19,8 @@ struct ServeSettings {
     var webhookSecret: SecretText?
     /// `stdout`, or a path.
     var audit: String?
+    /// Folder of key sets.
+    var keyFolder: String?
     /// Every mount that the settings name.
     var mounts: [MountSettings] = []
     /// `VAULT_TOKEN`, which a vault without a token in its kwargs is asked with, as by VaultBackend.
@@ -52,6 +54,7 @@ struct ServeSettings {
                 case "root_token_file": rootTokenFile = try value.text()
                 case "webhook_secret_file": webhookSecret = try ServeSettings.webhookSecret(file: try value.text())
                 case "audit": audit = try ServeSettings.auditPath(try value.text())
+                case "jwks_dir": keyFolder = try ServeSettings.folder("jwks_dir", try value.text())
                 case "mounts": mountMembers = try value.object()
                 default:
                     guard try cache.set(member.name, value) || listener.set(member.name, value) else {
@@ -164,6 +167,14 @@ struct ServeSettings {
             throw AirlockError.badRequest("the root token must be printable ASCII without blanks")
         }
         return SecretText(token)
+    }
+
+    private static func folder(_ name: String, _ path: String) throws -> String {
+        var isFolder: ObjCBool = false
+        guard path.hasPrefix("/"), FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
+            isFolder.boolValue
+        else { throw AirlockError.badRequest("\(name): \(path) must be the absolute path of a folder") }
+        return path
     }
 
     private static func webhookSecret(file: String) throws -> SecretText {

@@ -34,6 +34,9 @@ final class TestServer: Sendable {
         let services = Services(
             storage: storage, registry: registry, metrics: Metrics(), upstream: nil, namespaces: [],
             webhook: Webhook(secret: SecretText(TestServer.webhookSecret), now: { clock.now }),
+            identity: IdentityServers(
+                reader: SignatureKeyReader(), fetcher: NobodyAnswers(), keyFolder: nil, now: { clock.now },
+                logger: Logger(label: "test")),
             hasher: ScryptHasher(cost: PasswordHash.Cost(rounds: 2, blockSize: 1, parallelism: 1)), now: { clock.now })
         surfaces = Surfaces(
             vault: VaultSurface(services: services, bodyLimit: 4096),
@@ -60,6 +63,13 @@ final class TestServer: Sendable {
         let collected = CollectedBody()
         try await response.body.write(collected)
         return Answer(status: response.status.code, headers: response.headers, body: collected.bytes)
+    }
+}
+
+/// As from a machine without a network.
+struct NobodyAnswers: LoginFetcher {
+    func fetch(_ question: LoginQuestion) async throws -> LoginAnswer {
+        throw UpstreamError(.refused, "connection refused")
     }
 }
 

@@ -87,6 +87,10 @@ package struct Setting: Sendable {
                 "File with the key of signed invalidations, at least 32 characters; without it they need a token. See docs/caching.md."
         ),
         Setting(
+            key: "jwks_dir", flag: nil, variable: nil, fallback: "none",
+            help: "Folder of the key sets that jwt and kubernetes logins may name as jwks_file; see docs/logins.md."
+        ),
+        Setting(
             key: "max_request_size", flag: nil, variable: nil, fallback: "33554432",
             help: "Bytes of a request body at most, 1024 to 1073741824; more is answered 413."),
         Setting(

@@ -32,7 +32,9 @@ enum MountRoutes {
     private static let tokenPath = "token/"
 
     /// The ways to log in that can be enabled, by the type that names them.
-    private static let logins: [String: Mount.Engine] = ["approle": .approle, "userpass": .userpass]
+    private static let logins: [String: Mount.Engine] = [
+        "approle": .approle, "userpass": .userpass, "jwt": .jwt, "kubernetes": .kubernetes,
+    ]
 
     // MARK: Rendering
 

@@ -16,12 +16,13 @@ struct Services: Sendable {
     let webhook: Webhook?
     /// `nil`: nothing is logged.
     let audit: AuditLog?
+    let identity: IdentityServers
     let now: Now
     let started: Timestamp
 
     init(
         storage: any Storage, registry: Registry, metrics: Metrics, upstream: UpstreamClients?,
-        namespaces: Set<String>, webhook: Webhook?, audit: AuditLog? = nil,
+        namespaces: Set<String>, webhook: Webhook?, audit: AuditLog? = nil, identity: IdentityServers,
         hasher: any PasswordHasher = ScryptHasher(), now: @escaping Now
     ) {
         self.storage = storage
@@ -33,6 +34,7 @@ struct Services: Sendable {
         self.hasher = hasher
         failures = LoginFailures(now: now)
         self.audit = audit
+        self.identity = identity
         self.now = now
         started = now()
         tokens = Tokens(storage: storage, now: now)

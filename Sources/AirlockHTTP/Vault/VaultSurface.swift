@@ -198,7 +198,8 @@ extension Services {
 
 /// The tables, by what kind of engine a path lies in. A new kind is one case here.
 enum Engine: Sendable {
-    case system, token, approle, userpass, kvPlain, kvVersioned, boundPlain, boundVersioned, upstreamLogin
+    case system, token, approle, userpass, jwt, kubernetes, kvPlain, kvVersioned, boundPlain, boundVersioned
+    case upstreamLogin
 
     /// - Parameter isBound: the mount's secrets do not live in the embedded store alone.
     init(_ mount: Mount, isBound: Bool = false) {
@@ -208,6 +209,8 @@ enum Engine: Sendable {
         case .token: self = .token
         case .approle: self = .approle
         case .userpass: self = .userpass
+        case .jwt: self = .jwt
+        case .kubernetes: self = .kubernetes
         case .kv: self = mount.kvVersion == 2 ? .kvVersioned : .kvPlain
         }
     }
@@ -218,6 +221,8 @@ enum Engine: Sendable {
         case .token: TokenRoutes.table
         case .approle: AppRoleRoutes.table
         case .userpass: UserpassRoutes.table
+        case .jwt: JWTRoutes.table
+        case .kubernetes: KubernetesRoutes.table
         case .kvPlain: KVPlainRoutes.table
         case .kvVersioned: KVVersionedRoutes.table
         case .boundPlain: BoundKVRoutes.plain

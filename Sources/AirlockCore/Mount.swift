@@ -1,7 +1,7 @@
 /// A named prefix of the Vault surface: a secrets engine (`airflow/`) or a way to log in (`approle/`).
 package struct Mount: Sendable, Codable, Equatable {
     package enum Engine: String, Sendable, Codable {
-        case kv, approle, userpass, jwt, kubernetes, token, system
+        case kv, approle, userpass, cert, jwt, kubernetes, token, system
 
         /// A way to log in.
         package var isAuth: Bool { self != .kv && self != .system }

@@ -113,7 +113,9 @@ struct Surfaces: HTTPResponder {
         do {
             let source = try rules.source(of: request.headers, peer: context.source)
             switch surface {
-            case .vault: return try await vault.respond(to: request, source: source)
+            case .vault:
+                return try await vault.respond(
+                    to: request, source: source, certificates: context.certificates)
             case .typed: return try await typed.respond(to: request, source: source, logger: context.logger)
             case nil: return VaultResponse.rendered(AirlockError.absent)
             }
@@ -153,9 +155,11 @@ struct ConnectionContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     /// The client's address without its port.
     let source: String?
+    let certificates: ClientCertificates
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         self.source = source.channel.remoteAddress?.ipAddress
+        certificates = ClientCertificates(channel: source.channel)
     }
 }

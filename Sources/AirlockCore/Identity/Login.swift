@@ -13,6 +13,8 @@ package struct Login: Sendable {
     /// Follows the mount's name in the token's display name.
     package var displayName: String?
     package var metadata: [String: String] = [:]
+    /// Of the client's certificate, without which the token is not renewed.
+    package var certificateDigest: String?
     /// Instead of the settings' own.
     package var boundCIDRs: [CIDR]?
     /// The client's address, for tokens that only it may use.
@@ -42,6 +44,7 @@ package struct Login: Sendable {
         request.uses = settings.uses
         request.issuedThrough = mount.uuid
         request.loginRole = role
+        request.certificateDigest = certificateDigest
         request.boundCIDRs = try strictBlocks() ?? boundCIDRs ?? settings.boundCIDRs
         request.entityID = RandomText.uuid(fromDigest: reader.digest("entity\n\(mount.uuid)\n\(identity)"))
         return request

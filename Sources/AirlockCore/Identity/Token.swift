@@ -30,6 +30,8 @@ package struct Token: Sendable, Codable, Equatable {
     /// The token role it was made with, whose limits count again at each renewal.
     package let tokenRole: String?
     package let boundCIDRs: [CIDR]
+    /// Of the certificate it was issued for, where the login was by one.
+    package let certificateDigest: String?
     package var lastRenewal: Timestamp?
     /// The upstream's token behind this one, where an upstream decides.
     package var upstream: UpstreamGrant?
@@ -84,6 +86,7 @@ package struct TokenRequest: Sendable {
     /// The role's own limits: they count, but the token does not hold them.
     package var rolePeriod = 0
     package var roleExplicitMaxTTL = 0
+    package var certificateDigest: String?
     package var boundCIDRs: [CIDR] = []
     /// The longest the token may live, renewals included.
     package var maxTTL = Mount.systemLeaseTTL

@@ -117,7 +117,7 @@ package struct Tokens: Sendable {
             period: request.period, usesLeft: request.uses, renewable: request.renewable && !request.neverExpires,
             parent: request.parent, entityID: request.entityID, issuedThrough: request.issuedThrough,
             loginRole: request.loginRole, tokenRole: request.tokenRole, boundCIDRs: request.boundCIDRs,
-            upstream: request.upstream)
+            certificateDigest: request.certificateDigest, upstream: request.upstream)
         let text = request.chosenText ?? "s." + RandomText.alphanumeric(24)
         return IssuedToken(text: SecretPayload(Array(text.utf8)), token: token, warnings: ttl.warnings)
     }

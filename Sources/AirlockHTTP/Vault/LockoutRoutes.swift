@@ -43,7 +43,7 @@ enum LockoutRoutes {
 /// `user_lockout_config` of a way to log in.
 enum LockoutFields {
     static func apply(_ fields: Fields, to mount: inout Mount) throws {
-        guard let value = fields["user_lockout_config"] else { return }
+        guard let value = fields["user_lockout_config"], value.members?.isEmpty != true else { return }
         guard mount.engine == .userpass || mount.engine == .approle else {
             throw AirlockError.badRequest(
                 "tuning of user lockout configuration for auth type \"\(mount.engine.rawValue)\" not allowed")

@@ -33,7 +33,7 @@ enum MountRoutes {
 
     /// The ways to log in that can be enabled, by the type that names them.
     private static let logins: [String: Mount.Engine] = [
-        "approle": .approle, "userpass": .userpass, "jwt": .jwt, "kubernetes": .kubernetes,
+        "approle": .approle, "userpass": .userpass, "cert": .cert, "jwt": .jwt, "kubernetes": .kubernetes,
     ]
 
     // MARK: Rendering

@@ -81,6 +81,9 @@ enum TokenRoutes {
     {
         let increment = try call.fields.seconds("increment") ?? 0
         let registry = call.services.registry
+        if let mount = loginMount(registry, found.token), mount.engine == .cert {
+            try await CertRoutes.checkRenewal(call, found.token, mount: mount)
+        }
         let (token, warnings) = try await call.services.tokens.renew(found, increment: increment) { reader, token in
             try limits(reader, token, registry)
         }
@@ -92,8 +95,7 @@ enum TokenRoutes {
     private static func limits(
         _ reader: any StorageReader, _ token: Token, _ registry: Registry
     ) throws -> RenewalLimits {
-        if let role = token.loginRole, let mount = registry.authMounts.first(where: { $0.uuid == token.issuedThrough })
-        {
+        if let role = token.loginRole, let mount = loginMount(registry, token) {
             return try Login.renewalLimits(reader, mount: mount, role: role, token: token)
         }
         let maxTTL = registry.tokenMount.effectiveMaxTTL
@@ -107,6 +109,10 @@ enum TokenRoutes {
                     "failed to renew entry: original token role \"\(name)\" could not be found, not renewing"))
         }
         return role.renewalLimits(token, maxTTL: maxTTL)
+    }
+
+    private static func loginMount(_ registry: Registry, _ token: Token) -> Mount? {
+        registry.authMounts.first { $0.uuid == token.issuedThrough }
     }
 
     // MARK: Revoke

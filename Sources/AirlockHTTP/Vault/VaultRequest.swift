@@ -22,6 +22,7 @@ struct VaultRequest: Sendable {
     let namespace: String
     /// The client's address.
     let source: String?
+    var clientCertificates = ClientCertificates.none
     let contentType: String?
     let cacheControl: String?
     /// A webhook's, sent without a token.

@@ -15,8 +15,9 @@ struct VaultSurface: Sendable {
         let path: String
     }
 
-    func respond(to request: Request, source: String?) async throws -> Response {
+    func respond(to request: Request, source: String?, certificates: ClientCertificates) async throws -> Response {
         var parsed = try VaultRequest(request, source: source)
+        parsed.clientCertificates = certificates
         guard parsed.operation != .unknown else { throw AirlockError(.notAllowed, nil) }
         guard let trail = AuditTrail(parsed, services) else {
             return try await answer(&parsed, request, nil).rendered()
@@ -198,8 +199,8 @@ extension Services {
 
 /// The tables, by what kind of engine a path lies in. A new kind is one case here.
 enum Engine: Sendable {
-    case system, token, approle, userpass, jwt, kubernetes, kvPlain, kvVersioned, boundPlain, boundVersioned
-    case upstreamLogin
+    case system, token, approle, userpass, cert, jwt, kubernetes
+    case kvPlain, kvVersioned, boundPlain, boundVersioned, upstreamLogin
 
     /// - Parameter isBound: the mount's secrets do not live in the embedded store alone.
     init(_ mount: Mount, isBound: Bool = false) {
@@ -211,6 +212,7 @@ enum Engine: Sendable {
         case .userpass: self = .userpass
         case .jwt: self = .jwt
         case .kubernetes: self = .kubernetes
+        case .cert: self = .cert
         case .kv: self = mount.kvVersion == 2 ? .kvVersioned : .kvPlain
         }
     }
@@ -223,6 +225,7 @@ enum Engine: Sendable {
         case .userpass: UserpassRoutes.table
         case .jwt: JWTRoutes.table
         case .kubernetes: KubernetesRoutes.table
+        case .cert: CertRoutes.table
         case .kvPlain: KVPlainRoutes.table
         case .kvVersioned: KVVersionedRoutes.table
         case .boundPlain: BoundKVRoutes.plain

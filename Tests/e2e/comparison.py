@@ -16,6 +16,7 @@ LOOKS = [
     (r"\bs\.[A-Za-z0-9]{24}\b", "<token>"),
     (r"\bh[0-9a-f]{60,64}\b", "<lease>"),
     (r"\b((?:auth_)?[a-z]+)_[0-9a-f]{8}\b", r"\1_<id>"),
+    (r'max_ttl of "\d+h\d+m\d+s"', 'max_ttl of "<what is left>"'),
 ]
 
 

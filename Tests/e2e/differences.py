@@ -59,6 +59,9 @@ REPEATED = error(r"Field validation failed: error converting input for field .* 
 KNOWN = [
     Text("Errors about a bad value", r".*", (400, 400), CONVERSION, CONVERSION),
     Text("Errors about a bad value", r"(POST|PUT) /v1/auth/token/create.*", (400, 400), error("time: .*"), error("time: invalid duration.*")),
+    Text("Errors about a bad value", r"(POST|PUT) /v1/auth/[\w-]+/role/.*", (400, 400), error("failed to parse \\w*cidrs?: .*"), error(r'\\"\w+\\" holds something that is no CIDR block')),
+    Text("Errors about a bad value", r"(POST|PUT) /v1/auth/[\w-]+/role/[^/]+/(custom-)?secret-id", (400, 400),
+         error("failed to parse metadata: .*"), error("failed to parse metadata: .*")),
     Text("Errors about JSON that cannot be read", r".*", (400, 400), error("failed to decode JSON input: .*"), error("failed to decode JSON input: .*")),
     Text("Errors about a policy that cannot be read", r"(POST|PUT) /v1/sys/polic(y|ies/acl)/.*", (400, 400),
          error("failed to parse policy: .*"), error("failed to parse policy: .*")),

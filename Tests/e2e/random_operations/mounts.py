@@ -34,7 +34,7 @@ def disable(world):
 
 
 def read(world):
-    path = world.one([*world.kv, *world.kv, "none", "sys", "deep"])
+    path = world.one([*world.kv, *world.kv, "none", "deep"])
     return Operation("GET", world.one([f"/v1/sys/mounts/{path}", f"/v1/sys/mounts/{path}/tune"]), None, world.anyone(0.8))
 
 

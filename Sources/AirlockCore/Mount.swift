@@ -25,6 +25,8 @@ package struct Mount: Sendable, Codable, Equatable {
     package static let unauthenticated = "unauth"
     /// `nil`: never tuned, the defaults count.
     package var lockout: LockoutSettings?
+    /// `nil`: the root.
+    private var home: Namespace?
 
     /// What 0 stands for: 32 days (VAULT-PROTOCOL 4).
     package static let systemLeaseTTL = 2_764_800
@@ -38,6 +40,14 @@ package struct Mount: Sendable, Codable, Equatable {
         self.options = options
         self.uuid = uuid
         accessor = "\(engine.isAuth ? "auth_" : "")\(engine.rawValue)_\(uuid.prefix(8))"
+    }
+
+    package var namespace: Namespace { home ?? .root }
+
+    package func placed(in namespace: Namespace) -> Mount {
+        var mount = self
+        mount.home = namespace.isRoot ? nil : namespace
+        return mount
     }
 
     package var kvVersion: Int { options?["version"] == "2" ? 2 : 1 }

@@ -1,7 +1,8 @@
 import Synchronization
 
 /// What every request asks first, in memory: the mounts, the ways to log in, and the parsed policies. A change is stored
-/// durably, then the memory is read anew under the lock, so that it never runs ahead of the store or falls behind it.
+/// durably, then the memory is read anew under the lock, so that it never runs ahead of the store or falls behind it. Each
+/// namespace has one; the root's leads to the others.
 package final class Registry: Sendable {
     private struct State {
         var mounts: [ExactText: Mount] = [:]
@@ -12,33 +13,48 @@ package final class Registry: Sendable {
         var accessControls: [[ExactText]: AccessControl] = [:]
     }
 
-    /// The configuration's mounts. They hide a stored one of the same path.
+    package let namespace: Namespace
+    /// The configuration's mounts, all in the root namespace. They hide a stored one of the same path.
     package let bound: BoundMounts
-    private let storage: any Storage
+    let storage: any Storage
+    let children = Mutex<[ExactText: Child]>([:])
     private let state = Mutex(State())
 
     /// Distinct policy combinations remembered at most; over it the memory starts anew.
     private static let accessControlLimit = 1024
 
-    package init(storage: any Storage, bound: BoundMounts = BoundMounts()) throws {
+    /// The root's, and with it those of all namespaces.
+    package convenience init(storage: any Storage, bound: BoundMounts = BoundMounts()) throws {
+        try self.init(storage: storage, namespace: .root, bound: bound)
+    }
+
+    init(storage: any Storage, namespace: Namespace, bound: BoundMounts = BoundMounts()) throws {
         self.storage = storage
+        self.namespace = namespace
         self.bound = bound
         try reload()
+        try reloadNamespaces()
+    }
+
+    private func key(_ kind: RecordKind, _ name: String) -> RecordKey {
+        RecordKey(kind, scope: namespace.uuid, name)
     }
 
     private func reload() throws {
         try state.withLock { state in
             state = try storage.read { reader in
                 var fresh = State()
-                for (name, mount) in try reader.values(Mount.self, .mount) { fresh.mounts[ExactText(name)] = mount }
-                for (name, mount) in try reader.values(Mount.self, .authMount) {
+                for (name, mount) in try reader.values(Mount.self, .mount, scope: namespace.uuid) {
+                    fresh.mounts[ExactText(name)] = mount
+                }
+                for (name, mount) in try reader.values(Mount.self, .authMount, scope: namespace.uuid) {
                     if mount.engine == .token {
                         fresh.tokenMount = mount
                     } else {
                         fresh.authMounts[ExactText(name)] = mount
                     }
                 }
-                for (name, policy) in try reader.values(Policy.self, .policy) {
+                for (name, policy) in try reader.values(Policy.self, .policy, scope: namespace.uuid) {
                     fresh.policies[ExactText(name)] = (policy, try policy.rules())
                 }
                 let wrapping = Policy(name: Policy.wrapping, text: Policy.wrappingText)
@@ -75,12 +91,14 @@ package final class Registry: Sendable {
 
     package func enable(_ mount: Mount) async throws {
         try refuseBound(mount.path)
-        try await storage.write { transaction in
-            let taken = try transaction.names(.mount, scope: "").first {
+        let placed = mount.placed(in: namespace)
+        try await storage.write { [self] transaction in
+            try refuseNamespace(mount.path, transaction)
+            let taken = try transaction.names(.mount, scope: namespace.uuid).first {
                 $0.hasPrefix(mount.path) || mount.path.hasPrefix($0)
             }
             guard taken == nil else { throw AirlockError.badRequest("path is already in use at \(taken ?? "")") }
-            try transaction.put(RecordKey(.mount, mount.path), value: mount)
+            try transaction.put(key(.mount, mount.path), value: placed)
         }
         try reload()
     }
@@ -88,22 +106,28 @@ package final class Registry: Sendable {
     /// Drops the mount and everything in it; no error when there is none.
     package func disable(_ path: String) async throws {
         try refuseBound(path)
-        try await storage.write { transaction in
-            guard let mount = try transaction.value(Mount.self, RecordKey(.mount, path)) else { return }
-            for kind in [RecordKind.kvConfig, .kvMetadata, .kvVersion, .kvSecret] {
-                try transaction.deleteAll(kind, scope: mount.uuid)
+        try await storage.write { [self] transaction in
+            guard let mount = try transaction.value(Mount.self, key(.mount, path)) else {
+                return try refuseNamespace(path, transaction)
             }
-            try TokenRecords.delete(transaction, below: path)
-            try transaction.delete(RecordKey(.mount, path))
+            try Registry.drop(transaction, mount)
         }
         try reload()
+    }
+
+    static func drop(_ transaction: any StorageTransaction, _ mount: Mount) throws {
+        for kind in [RecordKind.kvConfig, .kvMetadata, .kvVersion, .kvSecret] {
+            try transaction.deleteAll(kind, scope: mount.uuid)
+        }
+        try TokenRecords.delete(transaction, below: mount.path, in: mount.namespace)
+        try transaction.delete(RecordKey(.mount, scope: mount.namespace.uuid, mount.path))
     }
 
     package func tune(_ path: String, auth: Bool, _ change: @escaping @Sendable (inout Mount) throws -> Void)
         async throws
     {
         if !auth { try refuseBound(path) }
-        let key = RecordKey(auth ? .authMount : .mount, path)
+        let key = key(auth ? .authMount : .mount, path)
         try await storage.write { transaction in
             let untuned = auth && path == Registry.untunedTokenMount.path ? Registry.untunedTokenMount : nil
             guard var mount = try transaction.value(Mount.self, key) ?? untuned else {
@@ -122,14 +146,17 @@ package final class Registry: Sendable {
             try refuseBound(remount.source)
             try refuseBound(remount.target)
         }
-        try await storage.write { try remount.perform(in: $0, id: id, now: now) }
+        try await storage.write { [self] transaction in
+            if !remount.isAuth { try refuseNamespace(remount.target, transaction) }
+            try remount.perform(in: transaction, id: id, now: now)
+        }
         try reload()
     }
 
     // MARK: Ways to log in
 
     /// `auth/token/`: always there, stored once it has been tuned.
-    package var tokenMount: Mount { state.withLock { $0.tokenMount } }
+    package var tokenMount: Mount { state.withLock { $0.tokenMount }.placed(in: namespace) }
 
     private static let untunedTokenMount = Mount(
         path: "token/", engine: .token, description: "token based credentials", options: nil)
@@ -144,28 +171,34 @@ package final class Registry: Sendable {
     package func authMount(named path: String) -> Mount? { state.withLock { $0.authMounts[ExactText(path)] } }
 
     package func enableAuth(_ mount: Mount) async throws {
-        try await storage.write { transaction in
-            let taken = try transaction.names(.authMount, scope: "").first {
+        let placed = mount.placed(in: namespace)
+        try await storage.write { [self] transaction in
+            guard try namespace.exists(transaction) else { throw Registry.noNamespace }
+            let taken = try transaction.names(.authMount, scope: namespace.uuid).first {
                 $0.hasPrefix(mount.path) || mount.path.hasPrefix($0)
             }
             guard taken == nil else { throw AirlockError.badRequest("path is already in use at \(taken ?? "")") }
-            try transaction.put(RecordKey(.authMount, mount.path), value: mount)
+            try transaction.put(key(.authMount, mount.path), value: placed)
         }
         try reload()
     }
 
     /// Drops the way to log in, its roles and every token issued through it.
     package func disableAuth(_ path: String) async throws {
-        try await storage.write { transaction in
-            guard let mount = try transaction.value(Mount.self, RecordKey(.authMount, path)) else { return }
-            for role in try transaction.names(.role, scope: mount.uuid) {
-                for kind in Registry.loginKinds { try transaction.deleteAll(kind, scope: "\(mount.uuid)/\(role)") }
-            }
-            for kind in Registry.loginKinds { try transaction.deleteAll(kind, scope: mount.uuid) }
-            try TokenRecords.delete(transaction, below: "auth/" + path)
-            try transaction.delete(RecordKey(.authMount, path))
+        try await storage.write { [self] transaction in
+            guard let mount = try transaction.value(Mount.self, key(.authMount, path)) else { return }
+            try Registry.dropAuth(transaction, mount)
         }
         try reload()
+    }
+
+    static func dropAuth(_ transaction: any StorageTransaction, _ mount: Mount) throws {
+        for role in try transaction.names(.role, scope: mount.uuid) {
+            for kind in loginKinds { try transaction.deleteAll(kind, scope: "\(mount.uuid)/\(role)") }
+        }
+        for kind in loginKinds { try transaction.deleteAll(kind, scope: mount.uuid) }
+        try TokenRecords.delete(transaction, below: "auth/" + mount.path, in: mount.namespace)
+        try transaction.delete(RecordKey(.authMount, scope: mount.namespace.uuid, mount.path))
     }
 
     /// What a way to log in keeps, in the mount's scope or in that of one of its roles.
@@ -179,7 +212,8 @@ package final class Registry: Sendable {
     // MARK: Policies
 
     package var policyNames: [String] {
-        state.withLock { $0.policies.keys.map(\.text) }.filter { $0 != Policy.wrapping }.sorted() + [Policy.root]
+        state.withLock { $0.policies.keys.map(\.text) }.filter { $0 != Policy.wrapping }.sorted()
+            + (namespace.isRoot ? [Policy.root] : [])
     }
 
     package func policy(_ name: String) -> Policy? { state.withLock { $0.policies[ExactText(name)]?.policy } }
@@ -187,18 +221,21 @@ package final class Registry: Sendable {
     /// - Throws: `AirlockError` when the text is refused (`Policy.rules`).
     package func write(_ policy: Policy) async throws {
         _ = try policy.rules()
-        try await storage.write { try $0.put(RecordKey(.policy, policy.name), value: policy) }
+        try await storage.write { [self] transaction in
+            guard try namespace.exists(transaction) else { throw Registry.noNamespace }
+            try transaction.put(key(.policy, policy.name), value: policy)
+        }
         try reload()
     }
 
     package func deletePolicy(_ name: String) async throws {
-        try await storage.write { try $0.delete(RecordKey(.policy, name)) }
+        try await storage.write { [self] in try $0.delete(key(.policy, name)) }
         try reload()
     }
 
     /// The rules a token with these policies has now: a token stores names, so an edited policy acts at once.
     package func accessControl(_ names: [String]) -> AccessControl {
-        if names.contains(Policy.root) { return .root }
+        if namespace.isRoot, names.contains(Policy.root) { return .root }
         let names = names.map { ExactText($0) }
         return state.withLock { state in
             if let known = state.accessControls[names] { return known }

@@ -59,7 +59,7 @@ package struct Remount: Sendable, Codable {
         mount.path = path
         try transaction.delete(key)
         try transaction.put(RecordKey(kind, path), value: mount)
-        try TokenRecords.delete(transaction, below: source)
+        try TokenRecords.delete(transaction, below: source, in: .root)
         try transaction.put(Remount.key(id), value: self, expires: now.adding(seconds: Remount.keptFor))
     }
 }

@@ -2,6 +2,7 @@ import Foundation
 
 /// What the embedded store keeps, one kind a row group. The raw value is what an operator sees in the database.
 package enum RecordKind: String, Sendable, CaseIterable {
+    case namespace
     case mount
     case authMount = "auth_mount"
     case policy
@@ -28,7 +29,7 @@ package enum RecordKind: String, Sendable, CaseIterable {
 /// The identity of one record. All of it is bound into the record's seal, so a row moved elsewhere does not open.
 package struct RecordKey: Sendable, Hashable {
     package let kind: RecordKind
-    /// What the record belongs to: a mount's uuid, an AppRole. Empty for what belongs to the whole store.
+    /// What the record belongs to: a mount's uuid, a namespace's, an AppRole. Empty for the root namespace and the whole store.
     package let scope: String
     package let name: String
     package let version: Int

@@ -83,7 +83,10 @@ struct Surfaces: HTTPResponder {
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
         let begun = vault.services.now()
         defer { observe(request, since: begun) }
-        let response = try await answer(request, context: context)
+        var response = try await answer(request, context: context)
+        if let named = request.headers[VaultRequest.vaultNamespace], Surface(request.head.path ?? "/") == .vault {
+            response.headers[VaultRequest.vaultNamespace] = named
+        }
         // The answer to a HEAD has no body, or the next answer on the connection would be read as one.
         return request.method == .head ? Response(status: response.status, headers: response.headers) : response
     }

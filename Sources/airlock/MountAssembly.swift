@@ -51,7 +51,20 @@ struct MountAssembly {
         }
     }
 
+    /// - Throws: `AirlockError` where it could not be told what a request is for: a namespace, or what the settings name.
+    private func checkNamespaces() throws {
+        for name in settings.namespaces where !name.isEmpty && stored.namespace(at: name) != nil {
+            throw AirlockError.badRequest(
+                "the namespace \(name) of the kwargs is also one of the embedded store: start without it and delete one of them"
+            )
+        }
+        for path in settings.mounts.compactMap(\.path) where stored.descend(path).registry !== stored {
+            throw AirlockError.badRequest("\(path) lies in a namespace of the embedded store: name the mount otherwise")
+        }
+    }
+
     func bind() throws -> (mounts: BoundMounts, clients: UpstreamClients?) {
+        try checkNamespaces()
         var mounts: [BoundMount] = []
         var open: (@Sendable (String) -> BoundMount)?
         var clients: UpstreamClients?

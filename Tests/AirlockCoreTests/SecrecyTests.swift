@@ -43,7 +43,10 @@ struct SecrecyTests {
     }
 
     private static var token: Token {
-        get throws { try Tokens(storage: NoStorage(), now: { Timestamp(nanoseconds: 0) }).issued(TokenRequest()).token }
+        get throws {
+            try Tokens(storage: NoStorage(), namespace: .root, now: { Timestamp(nanoseconds: 0) })
+                .issued(TokenRequest()).token
+        }
     }
 
     /// Issuing a token in memory asks the store nothing.

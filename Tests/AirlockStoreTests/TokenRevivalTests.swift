@@ -26,7 +26,7 @@ struct TokenRevivalTests {
     @Test func `A replaced root token takes what it issued with it, also when it comes back`() async throws {
         let opened = try temporary.open()
         let (storage, now) = (opened.storage, { @Sendable [temporary] in temporary.now })
-        let tokens = Tokens(storage: storage, now: now)
+        let tokens = Tokens(storage: storage, namespace: .root, now: now)
         let (first, second) = (SecretPayload(Array("first".utf8)), SecretPayload(Array("second".utf8)))
         try await RootToken.set(first, in: storage, now: now)
         let child = try await child(of: "first", tokens)
@@ -50,7 +50,7 @@ struct TokenRevivalTests {
     @Test func `A token of an expired one's chosen text does not inherit its children`() async throws {
         let opened = try temporary.open()
         let storage = opened.storage
-        let tokens = Tokens(storage: storage, now: { [temporary] in temporary.now })
+        let tokens = Tokens(storage: storage, namespace: .root, now: { [temporary] in temporary.now })
         var request = TokenRequest()
         request.chosenText = "ci"
         request.ttl = 60
@@ -68,7 +68,7 @@ struct TokenRevivalTests {
 
     @Test func `A text in use cannot be chosen again`() async throws {
         let opened = try temporary.open()
-        let tokens = Tokens(storage: opened.storage, now: { [temporary] in temporary.now })
+        let tokens = Tokens(storage: opened.storage, namespace: .root, now: { [temporary] in temporary.now })
         var request = TokenRequest()
         request.chosenText = "ci"
         _ = try await tokens.issue(request)

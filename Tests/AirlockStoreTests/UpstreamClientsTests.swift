@@ -90,7 +90,7 @@ final class UpstreamClientsTests: Sendable {
         let rights = UpstreamRights(
             server: vault, logins: logins, storage: storage, recheck: Timestamp.nanoseconds(in: 300),
             maxStale: Timestamp.nanoseconds(in: 86_400), now: now)
-        return Clients(logins: logins, rights: rights, tokens: Tokens(storage: storage, now: now))
+        return Clients(logins: logins, rights: rights, tokens: Tokens(storage: storage, namespace: .root, now: now))
     }
 
     private func logIn(

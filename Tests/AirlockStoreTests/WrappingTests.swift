@@ -8,7 +8,7 @@ struct WrappingTests {
     private let temporary = TemporaryStore()
 
     private func wrapping(_ storage: SQLiteStorage) -> Wrapping {
-        Wrapping(storage: storage, now: { [temporary] in temporary.now })
+        Wrapping(storage: storage, namespace: .root, now: { [temporary] in temporary.now })
     }
 
     private func wrapped(_ text: String, _ wrapping: Wrapping, ttl: Int = 60) async throws -> String {
@@ -43,7 +43,7 @@ struct WrappingTests {
     @Test func `An answer that was had, revoked, misused or has expired is nowhere in the store`() async throws {
         let opened = try temporary.open()
         let (storage, wrapping) = (opened.storage, wrapping(opened.storage))
-        let tokens = Tokens(storage: storage, now: { [temporary] in temporary.now })
+        let tokens = Tokens(storage: storage, namespace: .root, now: { [temporary] in temporary.now })
         let (had, revoked) = (try await wrapped("1", wrapping), try await wrapped("2", wrapping))
         let (misused, expired) = (try await wrapped("3", wrapping), try await wrapped("4", wrapping, ttl: 10))
         #expect(try storage.read { try $0.names(.wrapped, scope: "").count } == 4)
@@ -68,7 +68,7 @@ struct WrappingTests {
 
     @Test func `No token is given the policy of those that wrap`() async throws {
         let opened = try temporary.open()
-        let tokens = Tokens(storage: opened.storage, now: { [temporary] in temporary.now })
+        let tokens = Tokens(storage: opened.storage, namespace: .root, now: { [temporary] in temporary.now })
         var request = TokenRequest()
         request.policies = ["default", Policy.wrapping]
         await #expect(throws: AirlockError.badRequest("cannot assign policy \"response-wrapping\"")) {

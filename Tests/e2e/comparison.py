@@ -13,7 +13,7 @@ OWN_VALUES = {
 LOOKS = [
     (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
-    (r"\bs\.[A-Za-z0-9]{24}\b", "<token>"),
+    (r"\bs\.[A-Za-z0-9]{24}(\.[A-Za-z0-9]{6})?\b", "<token>"),
     (r"\bh[0-9a-f]{60,64}\b", "<lease>"),
     (r"\b((?:auth_)?[a-z]+)_[0-9a-f]{8}\b", r"\1_<id>"),
     (r'max_ttl of "\d+h\d+m\d+s"', 'max_ttl of "<what is left>"'),
@@ -27,6 +27,8 @@ def normalise(value, name=""):
         return [normalise(member) for member in value]
     if name in OWN_VALUES and value and not str(value).startswith("<<"):
         return f"<{name}>"
+    if name == "id" and isinstance(value, str) and re.fullmatch("[A-Za-z0-9]{6}", value):
+        return "<namespace id>"
     if name == "version" and isinstance(value, str) and "." in value:
         return "<version>"  # the program's, in health and seal-status
     if isinstance(value, str):

@@ -13,7 +13,7 @@ import pytest
 import servers
 from front import done, outcome
 from servers import wait_until
-from test_differential import normalise
+from comparison import normalise
 from wire import Connection
 
 CODE = re.compile(r"hmac-sha256:[0-9a-f]{64}")

@@ -11,7 +11,7 @@ package struct AppRoles: Sendable {
         self.failures = failures
         self.mount = mount
         self.now = now
-        tokens = Tokens(storage: storage, now: now)
+        tokens = Tokens(storage: storage, namespace: mount.namespace, now: now)
     }
 
     private func roleKey(_ name: String) -> RecordKey { RecordKey(.role, scope: mount.uuid, name.lowercased()) }
@@ -249,7 +249,7 @@ package struct AppRoles: Sendable {
     private func credentials(
         _ reader: any StorageReader, roleID: String, secretID: String?, source: String?
     ) throws -> Credentials {
-        guard try reader.value(Mount.self, RecordKey(.authMount, mount.path))?.uuid == mount.uuid,
+        guard try Login.isOpen(reader, at: mount),
             let name = try reader.record(roleIDKey(roleID)).map({ String(decoding: $0, as: UTF8.self) }),
             let role = try reader.value(AppRole.self, RecordKey(.role, scope: mount.uuid, name))
         else { throw AppRoles.refused }

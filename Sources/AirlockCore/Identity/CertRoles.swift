@@ -14,7 +14,7 @@ package struct CertRoles: Sendable {
     package init(storage: any Storage, mount: Mount, now: @escaping Now) {
         self.storage = storage
         self.mount = mount
-        tokens = Tokens(storage: storage, now: now)
+        tokens = Tokens(storage: storage, namespace: mount.namespace, now: now)
     }
 
     private func key(_ name: String) -> RecordKey { RecordKey(.role, scope: mount.uuid, name.lowercased()) }
@@ -91,7 +91,7 @@ package struct CertRoles: Sendable {
         login.certificateDigest = digest(client)
         login.source = source
         return try await storage.write { [login] transaction in
-            guard try transaction.value(Mount.self, RecordKey(.authMount, mount.path))?.uuid == mount.uuid,
+            guard try Login.isOpen(transaction, at: mount),
                 try transaction.value(CertRole.self, key(name)) == role
             else { throw AirlockError.badRequest("invalid certificate or no client certificate supplied") }
             return try tokens.issue(try login.tokenRequest(transaction), in: transaction)

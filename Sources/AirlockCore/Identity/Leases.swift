@@ -1,4 +1,4 @@
-/// The leases of tokens, which are the only ones here: `<path that issued it>/h<keyed digest>` (VAULT-PROTOCOL 13).
+/// The leases of the root namespace's tokens, which are the only ones here: `<path that issued it>/h<keyed digest>` (VAULT-PROTOCOL 13).
 package struct Leases: Sendable {
     private let storage: any Storage
     private let now: Now
@@ -17,7 +17,7 @@ package struct Leases: Sendable {
         let (folder, name) = (id[...slash], id[id.utf8.index(after: slash)...])
         guard name.utf8.first == UInt8(ascii: "h") else { return nil }
         let (digest, now) = (String(name.dropFirst()), now())
-        guard let token = try storage.read({ try TokenRecords.live($0, digest, now: now) }),
+        guard let token = try storage.read({ try TokenRecords.live($0, digest, now: now) }), token.namespace.isRoot,
             Leases.folder(token.path).utf8.elementsEqual(folder.utf8)
         else { return nil }
         return Tokens.Found(digest: digest, token: token)
@@ -28,7 +28,8 @@ package struct Leases: Sendable {
         let now = now()
         let names = try storage.read { reader in
             try reader.names(.token, scope: "").compactMap { digest -> String? in
-                guard let token = try TokenRecords.live(reader, digest, now: now) else { return nil }
+                guard let token = try TokenRecords.live(reader, digest, now: now), token.namespace.isRoot
+                else { return nil }
                 let id = Leases.folder(token.path) + "h" + digest
                 guard id.utf8.starts(with: prefix.utf8) else { return nil }
                 let rest = Substring(id.utf8.dropFirst(prefix.utf8.count))
@@ -41,6 +42,6 @@ package struct Leases: Sendable {
 
     /// Every token whose lease lies below the prefix (ends in `/`) is dead once this returns, and what they had issued.
     package func revoke(below prefix: String) async throws {
-        try await storage.write { try TokenRecords.delete($0, below: prefix) }
+        try await storage.write { try TokenRecords.delete($0, below: prefix, in: .root) }
     }
 }

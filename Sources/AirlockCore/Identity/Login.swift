@@ -27,6 +27,12 @@ package struct Login: Sendable {
         self.identity = identity
     }
 
+    /// Whether the way to log in is still there: one that went away meanwhile issues no token.
+    package static func isOpen(_ reader: any StorageReader, at mount: Mount) throws -> Bool {
+        let key = RecordKey(.authMount, scope: mount.namespace.uuid, mount.path)
+        return try reader.value(Mount.self, key)?.uuid == mount.uuid
+    }
+
     /// - Throws: `AirlockError` for the `root` policy, which no login gives.
     package func tokenRequest(_ reader: any StorageReader) throws -> TokenRequest {
         var request = TokenRequest()
@@ -34,7 +40,9 @@ package struct Login: Sendable {
         guard !request.policies.contains(Policy.root) else {
             throw AirlockError.badRequest("auth methods cannot create root tokens")
         }
-        let mountName = String(mount.path.dropLast()).replacing("/", with: "-")
+        let namespace = mount.namespace
+        let mountPath = namespace.isRoot ? mount.path : namespace.path + "auth/" + mount.path
+        let mountName = String(mountPath.dropLast()).replacing("/", with: "-")
         request.path = "auth/\(mount.path)\(path)"
         request.displayName = displayName.map { "\(mountName)-\($0)" } ?? mountName
         request.meta = metadata
@@ -46,7 +54,8 @@ package struct Login: Sendable {
         request.loginRole = role
         request.certificateDigest = certificateDigest
         request.boundCIDRs = try strictBlocks() ?? boundCIDRs ?? settings.boundCIDRs
-        request.entityID = RandomText.uuid(fromDigest: reader.digest("entity\n\(mount.uuid)\n\(identity)"))
+        request.entityID =
+            RandomText.uuid(fromDigest: reader.digest("entity\n\(mount.uuid)\n\(identity)")) + namespace.suffix
         return request
     }
 

@@ -52,7 +52,7 @@ package struct LoginRecords<Role: Codable & Sendable, Config: Codable & Sendable
     ) async throws -> IssuedToken where Role: Equatable, Config: Equatable {
         let (roleKey, configKey, mount) = (roleKey(login.role), configKey, mount)
         return try await storage.write { transaction in
-            guard try transaction.value(Mount.self, RecordKey(.authMount, mount.path))?.uuid == mount.uuid,
+            guard try Login.isOpen(transaction, at: mount),
                 try transaction.value(Role.self, roleKey) == role,
                 try transaction.value(Config.self, configKey) == config
             else { throw gone }

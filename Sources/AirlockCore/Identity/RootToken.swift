@@ -16,7 +16,7 @@ package enum RootToken {
         request.path = "auth/token/root"
         request.displayName = "root"
         request.neverExpires = true
-        let made = try Tokens(storage: storage, now: now).issued(request).token
+        let made = try Tokens(storage: storage, namespace: .root, now: now).issued(request).token
         let moment = now()
         try await storage.write { transaction in
             if let earlier = try transaction.record(key).map({ String(decoding: $0, as: UTF8.self) }) {

@@ -35,8 +35,13 @@ package struct Token: Sendable, Codable, Equatable {
     package var lastRenewal: Timestamp?
     /// The upstream's token behind this one, where an upstream decides.
     package var upstream: UpstreamGrant?
+    /// `nil`: the root.
+    var home: Namespace?
 
     package static let usedUp = -1
+
+    /// Whose policies its own name, and below which it may do what they say.
+    package var namespace: Namespace { home ?? .root }
 
     /// A parent, told apart from a later token of the same text by its accessor, which is random.
     package struct Parent: Sendable, Codable, Equatable {

@@ -36,9 +36,14 @@ package enum TokenRecords {
         }
     }
 
-    /// The same for the tokens that came from below a path (ends in `/`): those made there, and those that wrap an answer.
-    package static func delete(_ transaction: any StorageTransaction, below path: String) throws {
-        try delete(transaction) { Leases.folder($0.path).utf8.starts(with: path.utf8) }
+    /// The same for the tokens of a namespace that came from below a path (ends in `/`): those made there, and those that
+    /// wrap an answer.
+    package static func delete(
+        _ transaction: any StorageTransaction, below path: String, in namespace: Namespace
+    ) throws {
+        try delete(transaction) {
+            $0.namespace.uuid == namespace.uuid && Leases.folder($0.path).utf8.starts(with: path.utf8)
+        }
     }
 
     /// Deletes a token and everything made with it, directly or not.

@@ -105,53 +105,45 @@ package struct TokenRole: Sendable, Codable, Equatable {
 
     /// Whether the text matches one of the patterns, in which `*` stands for any text.
     static func matches(_ patterns: [String], _ text: String) -> Bool {
-        patterns.contains {
-            matches($0.utf8.split(separator: UInt8(ascii: "*"), omittingEmptySubsequences: false), text)
-        }
-    }
-
-    private static func matches(_ parts: [Substring.UTF8View], _ text: String) -> Bool {
-        guard let first = parts.first, let last = parts.last, parts.count > 1 else {
-            return parts.first.map { $0.elementsEqual(text.utf8) } ?? false
-        }
-        var rest = text.utf8[...]
-        guard rest.starts(with: first) else { return false }
-        rest = rest.dropFirst(first.count)
-        for part in parts.dropFirst().dropLast() where !part.isEmpty {
-            guard let place = rest.indices.first(where: { rest[$0...].starts(with: part) }) else { return false }
-            rest = rest[place...].dropFirst(part.count)
-        }
-        return rest.count >= last.count && rest.suffix(last.count).elementsEqual(last)
+        patterns.contains { Glob.matches($0, text) }
     }
 }
 
 /// The stored token roles. Their names are case-sensitive.
 package struct TokenRoles: Sendable {
     private let storage: any Storage
+    private let namespace: Namespace
 
-    package init(storage: any Storage) { self.storage = storage }
-
-    private static func key(_ name: String) -> RecordKey { RecordKey(.tokenRole, name) }
-
-    package func names() throws -> [String] { try storage.read { try $0.names(.tokenRole, scope: "") } }
-
-    package func role(_ name: String) throws -> TokenRole? {
-        try storage.read { try TokenRoles.role($0, name) }
+    package init(storage: any Storage, namespace: Namespace) {
+        self.storage = storage
+        self.namespace = namespace
     }
 
-    package static func role(_ reader: any StorageReader, _ name: String) throws -> TokenRole? {
-        try reader.value(TokenRole.self, key(name))
+    private static func key(_ name: String, _ namespace: Namespace) -> RecordKey {
+        RecordKey(.tokenRole, scope: namespace.uuid, name)
+    }
+
+    package func names() throws -> [String] { try storage.read { try $0.names(.tokenRole, scope: namespace.uuid) } }
+
+    package func role(_ name: String) throws -> TokenRole? {
+        try storage.read { try TokenRoles.role($0, name, in: namespace) }
+    }
+
+    package static func role(_ reader: any StorageReader, _ name: String, in namespace: Namespace) throws -> TokenRole?
+    {
+        try reader.value(TokenRole.self, key(name, namespace))
     }
 
     package func update(_ name: String, _ change: @escaping @Sendable (inout TokenRole) throws -> Void) async throws {
-        try await storage.write { transaction in
-            var role = try TokenRoles.role(transaction, name) ?? TokenRole()
+        try await storage.write { [namespace] transaction in
+            guard try namespace.exists(transaction) else { throw Registry.noNamespace }
+            var role = try TokenRoles.role(transaction, name, in: namespace) ?? TokenRole()
             try change(&role)
-            try transaction.put(TokenRoles.key(name), value: role)
+            try transaction.put(TokenRoles.key(name, namespace), value: role)
         }
     }
 
     package func delete(_ name: String) async throws {
-        try await storage.write { try $0.delete(TokenRoles.key(name)) }
+        try await storage.write { [namespace] in try $0.delete(TokenRoles.key(name, namespace)) }
     }
 }

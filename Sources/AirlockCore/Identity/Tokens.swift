@@ -1,4 +1,5 @@
-/// Client tokens: issue, recognise, renew, revoke. Digests, never texts, are stored.
+/// Client tokens: issue, recognise, renew, revoke. Digests, never texts, are stored. A token is recognised wherever it comes
+/// from; issued, looked up and listed are those of one namespace.
 package struct Tokens: Sendable {
     package struct Found: Sendable {
         package let digest: String
@@ -6,10 +7,12 @@ package struct Tokens: Sendable {
     }
 
     private let storage: any Storage
+    private let namespace: Namespace
     private let now: Now
 
-    package init(storage: any Storage, now: @escaping Now) {
+    package init(storage: any Storage, namespace: Namespace, now: @escaping Now) {
         self.storage = storage
+        self.namespace = namespace
         self.now = now
     }
 
@@ -47,10 +50,14 @@ package struct Tokens: Sendable {
         }
     }
 
+    /// A token of the namespace or of one below.
     package func lookup(text: String) throws -> Found? {
         let digest = storage.digest(text)
         let now = now()
-        return try storage.read { try TokenRecords.live($0, digest, now: now) }.map { Found(digest: digest, token: $0) }
+        guard let token = try storage.read({ try TokenRecords.live($0, digest, now: now) }),
+            token.namespace.path(from: namespace) != nil
+        else { return nil }
+        return Found(digest: digest, token: token)
     }
 
     package func lookup(accessor: String) throws -> Found? {
@@ -58,14 +65,18 @@ package struct Tokens: Sendable {
         let now = now()
         return try storage.read { reader in
             guard let digest = try reader.record(key).map({ String(decoding: $0, as: UTF8.self) }) else { return nil }
-            return try TokenRecords.live(reader, digest, now: now).map { Found(digest: digest, token: $0) }
+            guard let token = try TokenRecords.live(reader, digest, now: now), isOwn(token) else { return nil }
+            return Found(digest: digest, token: token)
         }
     }
+
+    private func isOwn(_ token: Token) -> Bool { token.namespace.uuid == namespace.uuid }
 
     package func accessors() throws -> [String] {
         let now = now()
         return try storage.read { reader in
-            try reader.names(.token, scope: "").compactMap { try TokenRecords.live(reader, $0, now: now)?.accessor }
+            try reader.names(.token, scope: "").compactMap { try TokenRecords.live(reader, $0, now: now) }
+                .filter(isOwn).map(\.accessor)
         }
     }
 
@@ -80,6 +91,7 @@ package struct Tokens: Sendable {
         guard !request.policies.contains(Policy.wrapping) else {
             throw AirlockError.badRequest("cannot assign policy \"\(Policy.wrapping)\"")
         }
+        guard try namespace.exists(transaction) else { throw AirlockError.invalidToken }
         let made = try issued(request)
         let digest = transaction.digest(String(decoding: made.text.bytes, as: UTF8.self))
         if request.chosenText != nil, try TokenRecords.live(transaction, digest, now: made.token.issued) != nil {
@@ -110,15 +122,16 @@ package struct Tokens: Sendable {
                 elapsed: 0)
         }
         let token = Token(
-            accessor: RandomText.alphanumeric(24), policies: request.policies, path: request.path,
+            accessor: RandomText.alphanumeric(24) + namespace.suffix, policies: request.policies, path: request.path,
             displayName: request.displayName, meta: request.meta, issued: now, creationTTL: ttl.ttl,
             expires: request.neverExpires ? nil : now.adding(seconds: ttl.ttl), lastTTL: ttl.ttl,
             explicitMaxTTL: request.explicitMaxTTL,
             period: request.period, usesLeft: request.uses, renewable: request.renewable && !request.neverExpires,
             parent: request.parent, entityID: request.entityID, issuedThrough: request.issuedThrough,
             loginRole: request.loginRole, tokenRole: request.tokenRole, boundCIDRs: request.boundCIDRs,
-            certificateDigest: request.certificateDigest, upstream: request.upstream)
-        let text = request.chosenText ?? "s." + RandomText.alphanumeric(24)
+            certificateDigest: request.certificateDigest, upstream: request.upstream,
+            home: namespace.isRoot ? nil : namespace)
+        let text = request.chosenText ?? "s." + RandomText.alphanumeric(24) + namespace.suffix
         return IssuedToken(text: SecretPayload(Array(text.utf8)), token: token, warnings: ttl.warnings)
     }
 

@@ -45,7 +45,7 @@ package struct UpstreamLogins: Sendable {
         self.recheck = recheck
         self.metrics = metrics
         self.now = now
-        tokens = Tokens(storage: storage, now: now)
+        tokens = Tokens(storage: storage, namespace: .root, now: now)
     }
 
     /// - Parameters:

@@ -30,7 +30,7 @@ package struct UpstreamRights: Sendable {
         self.recheck = recheck
         self.maxStale = maxStale
         self.now = now
-        tokens = Tokens(storage: storage, now: now)
+        tokens = Tokens(storage: storage, namespace: .root, now: now)
     }
 
     // MARK: Rights

@@ -19,7 +19,7 @@ package struct Users: Sendable {
         self.mount = mount
         self.hasher = hasher
         self.failures = failures
-        tokens = Tokens(storage: storage, now: now)
+        tokens = Tokens(storage: storage, namespace: mount.namespace, now: now)
     }
 
     private func key(_ name: String) -> RecordKey { RecordKey(.role, scope: mount.uuid, name.lowercased()) }
@@ -79,7 +79,7 @@ package struct Users: Sendable {
         failures.succeeded(attempt)
         // The user, the password or the mount may have changed meanwhile: then this login issues no token.
         return try await storage.write { transaction in
-            guard try transaction.value(Mount.self, RecordKey(.authMount, mount.path))?.uuid == mount.uuid,
+            guard try Login.isOpen(transaction, at: mount),
                 let now = try transaction.value(User.self, key(name)), now.password == user.password
             else { throw Users.refused }
             var login = Login(mount: mount, role: name, settings: now.token, identity: name)

@@ -2,13 +2,15 @@
 /// answer came from and until when it is kept; the answer lies beside it and goes with it.
 package struct Wrapping: Sendable {
     private let storage: any Storage
+    private let namespace: Namespace
     private let tokens: Tokens
     private let now: Now
 
-    package init(storage: any Storage, now: @escaping Now) {
+    package init(storage: any Storage, namespace: Namespace, now: @escaping Now) {
         self.storage = storage
+        self.namespace = namespace
         self.now = now
-        tokens = Tokens(storage: storage, now: now)
+        tokens = Tokens(storage: storage, namespace: namespace, now: now)
     }
 
     private static func contentKey(_ digest: String) -> RecordKey { RecordKey(.wrapped, digest) }
@@ -53,7 +55,7 @@ package struct Wrapping: Sendable {
 
     private func find(_ reader: any StorageReader, _ digest: String) throws -> (token: Token, content: SecretPayload)? {
         guard let content = try reader.record(Wrapping.contentKey(digest)),
-            let token = try TokenRecords.live(reader, digest, now: now())
+            let token = try TokenRecords.live(reader, digest, now: now()), token.namespace.path(from: namespace) != nil
         else { return nil }
         return (token, SecretPayload(content))
     }

@@ -7,6 +7,9 @@ package struct AccessControl: Sendable {
     private let isRoot: Bool
     private let exact: [[UInt8]: Capabilities]
     private let patterns: [(pattern: PathPattern, capabilities: Capabilities)]
+    /// The way from the token's namespace to the one whose paths are asked about; `nil` when that lies outside, where no
+    /// rule reaches.
+    private var way: [UInt8]? = []
 
     /// May do everything, also on mounts that do not exist.
     package static let root = AccessControl(isRoot: true, rules: [])
@@ -32,6 +35,13 @@ package struct AccessControl: Sendable {
         self.patterns = patterns.sorted { PathPattern.precedes($0.pattern, $1.pattern) }
     }
 
+    /// The same rules, asked about paths in another namespace.
+    package func seen(from namespace: Namespace, by token: Namespace) -> AccessControl {
+        var access = self
+        access.way = namespace.path(from: token).map { Array($0.utf8) }
+        return access
+    }
+
     private func pattern(for path: [UInt8]) -> Capabilities? {
         patterns.first { $0.pattern.matches(path) }?.capabilities
     }
@@ -48,8 +58,9 @@ package struct AccessControl: Sendable {
 
     /// Whether all of `wanted` is granted on the path (no leading slash, percent-decoded).
     package func allows(_ wanted: Capabilities, on path: String) -> Bool {
+        guard let way else { return false }
         if isRoot { return true }
-        let path = Array(path.utf8)
+        let path = way + path.utf8
         let rule = wanted.contains(.list) || wanted.contains(.scan) ? listRule(for: path) : rule(for: path)
         guard let rule, !rule.isDenied else { return false }
         return rule.contains(wanted)
@@ -57,8 +68,9 @@ package struct AccessControl: Sendable {
 
     /// What the capabilities endpoints answer.
     package func names(on path: String) -> [String] {
+        guard let way else { return ["deny"] }
         if isRoot { return [Policy.root] }
-        let bare = path.utf8.first == UInt8(ascii: "/") ? Array(path.utf8.dropFirst()) : Array(path.utf8)
+        let bare = way + (path.utf8.first == UInt8(ascii: "/") ? path.utf8.dropFirst() : path.utf8[...])
         let rule = bare.last == UInt8(ascii: "/") ? listRule(for: bare) : rule(for: bare)
         guard let rule, !rule.isDenied else { return ["deny"] }
         return rule.names
@@ -80,8 +92,9 @@ package struct AccessControl: Sendable {
 
     /// Whether anything at or below the mount (ends in `/`) is granted: then the `kv` commands' preflight may see it.
     package func grantsAnything(below mount: String) -> Bool {
+        guard let way else { return false }
         if isRoot { return true }
-        let mount = Array(mount.utf8)
+        let mount = way + mount.utf8
         let inExact = exact.contains {
             !$0.value.isDenied && ($0.key.starts(with: mount) || $0.key == mount.dropLast())
         }

@@ -46,7 +46,8 @@ package struct ReadThrough: Sendable {
         }
         let begun = now()
         do {
-            var entry = try await fetch(key, as: reader.credential, alone: directives.noCache, after: found?.fetched ?? .distantPast)
+            var entry = try await fetch(
+                key, as: reader.credential, alone: directives.noCache, after: found?.fetched ?? .distantPast)
             // What another reader asked may have been on its way for longer than this one accepts.
             if let limit = directives.maxAge, entry.fetched < begun, seconds(since: entry.fetched) > limit {
                 entry = try await fetch(key, as: reader.credential, alone: true)

@@ -70,7 +70,9 @@ extension AuditTrail {
         self.init(
             AuditedRequest(
                 id: RandomText.uuid(), operation: AuditTrail.operation(request.operation),
-                path: isFolder ? request.path + "/" : request.path, namespace: request.namespace,
+                path: isFolder ? request.path + "/" : request.path,
+                namespace: services.registry.namespace.isRoot
+                    ? request.namespace : String(services.registry.namespace.path.dropLast()),
                 source: request.source, token: request.token),
             log: log, now: services.now)
     }

@@ -50,7 +50,7 @@ enum ExplainRoutes {
         guard let found = try services.tokens.lookup(accessor: accessor) else {
             throw TypedError(.notFound, "no living token has this accessor")
         }
-        return Principal(found: found, access: services.registry.accessControl(found.token.policies))
+        return try services.principal(found)
     }
 }
 

@@ -82,33 +82,39 @@ struct TypedSurface: Sendable {
                 response.headers[.allow] = line.methods.keys.map(\.rawValue).sorted().joined(separator: ", ")
                 return response
             }
-            // The document says what the surface is; it is the one thing here that needs no token, and is not logged.
-            if below == "openapi.json" { return try await handler(try await self.call(request, nil, captures, query)) }
-            let trail = AuditTrail(
-                request.method, path: "api/v2/" + below, token: VaultRequest.token(request.headers), source: source,
-                services)
-            do {
-                let principal = try await principal(request, source: source)
-                let call = try await call(request, principal, captures, query)
-                try await trail?.begin(principal, body: call.body, query: query)
-                let response = try await handler(call)
-                try await trail?.end(response)
-                return response
-            } catch {
-                try await trail?.end(error)
-                throw error
+            let surface = TypedSurface(
+                services: try services.located(request.headers), settings: settings, bodyLimit: bodyLimit)
+            return try await surface.answer(request, source: source, below, query, handler) { principal in
+                TypedCall(
+                    surface: surface, principal: principal, id: captures["id"] ?? "", query: try TypedQuery(query),
+                    body: try await surface.body(request))
             }
         }
         throw TypedError(.notFound, "Not Found")
     }
 
-    private func call(
-        _ request: Request, _ principal: Principal?, _ captures: [String: String],
-        _ query: [(name: String, value: String)]
-    ) async throws -> TypedCall {
-        TypedCall(
-            surface: self, principal: principal, id: captures["id"] ?? "", query: try TypedQuery(query),
-            body: try await body(request))
+    /// - Parameter path: below the root.
+    private func answer(
+        _ request: Request, source: String?, _ path: String, _ query: [(name: String, value: String)],
+        _ handler: Handler,
+        call: (Principal?) async throws -> TypedCall
+    ) async throws -> TypedResponse {
+        // The document says what the surface is; it is the one thing here that needs no token, and is not logged.
+        if path == "openapi.json" { return try await handler(try await call(nil)) }
+        let trail = AuditTrail(
+            request.method, path: "api/v2/" + path, token: VaultRequest.token(request.headers), source: source, services
+        )
+        do {
+            let principal = try await principal(request, source: source)
+            let call = try await call(principal)
+            try await trail?.begin(principal, body: call.body, query: query)
+            let response = try await handler(call)
+            try await trail?.end(response)
+            return response
+        } catch {
+            try await trail?.end(error)
+            throw error
+        }
     }
 
     private func principal(_ request: Request, source: String?) async throws -> Principal {

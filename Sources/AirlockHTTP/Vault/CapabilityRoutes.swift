@@ -13,21 +13,21 @@ enum CapabilityRoutes {
     private static let pathLimit = 1000
 
     private static let ofSelf: Route.Handler = { call in
-        try answer(call, access: try call.requirePrincipal().access)
+        try answer(call, for: try call.requirePrincipal())
     }
 
     private static let ofToken: Route.Handler = { call in
         guard let found = try call.services.tokens.lookup(text: try call.fields.string("token") ?? "") else {
             throw AirlockError.badRequest(AirlockError.multi("invalid token"))
         }
-        return try answer(call, access: call.services.registry.accessControl(found.token.policies))
+        return try answer(call, for: try call.services.principal(found))
     }
 
     private static let ofAccessor: Route.Handler = { call in
         guard let found = try call.services.tokens.lookup(accessor: try call.fields.string("accessor") ?? "") else {
             throw AirlockError.badRequest(AirlockError.multi("invalid accessor"))
         }
-        return try answer(call, access: call.services.registry.accessControl(found.token.policies))
+        return try answer(call, for: try call.services.principal(found))
     }
 
     private static let resultant: Route.Handler = { call in
@@ -41,7 +41,7 @@ enum CapabilityRoutes {
         ])
     }
 
-    private static func answer(_ call: Call, access: AccessControl) throws -> VaultResponse {
+    private static func answer(_ call: Call, for principal: Principal) throws -> VaultResponse {
         let paths = try call.fields.list("paths") ?? call.fields.list("path") ?? []
         guard !paths.isEmpty else { throw AirlockError.badRequest("paths must be supplied") }
         guard paths.count <= pathLimit else {
@@ -49,8 +49,15 @@ enum CapabilityRoutes {
         }
         var seen: Set<ExactText> = []
         var members = paths.filter { seen.insert(ExactText($0)).inserted }
-            .map { JSON.Member($0, .strings(access.names(on: $0))) }
+            .map { JSON.Member($0, .strings(names(principal, on: $0, call))) }
         if paths.count == 1, let only = members.first { members.append(.init("capabilities", only.value)) }
         return .data(members, repeatsData: true)
+    }
+
+    /// A path may lead into a namespace below, where a token of that namespace has rights.
+    private static func names(_ principal: Principal, on path: String, _ call: Call) -> [String] {
+        let bare = path.utf8.first == UInt8(ascii: "/") ? String(Substring(path.utf8.dropFirst())) : path
+        let (registry, rest) = call.services.registry.descend(bare)
+        return principal.seen(from: registry.namespace).access.names(on: rest)
     }
 }

@@ -3,7 +3,7 @@ import AirlockCore
 /// `sys/mounts`, `sys/auth` and the preflight of the `kv` commands (VAULT-PROTOCOL 1.5, 4, 5).
 enum MountRoutes {
     static let table: [Route] = [
-        Route("mounts", [.read: { call in listed(call.services.registry.mounts + [system]) }]),
+        Route("mounts", [.read: { call in listed(call.services.registry.mounts + [systemMount(call)]) }]),
         Route(
             "mounts/auth/{path*}/tune", access: .sudoToChange,
             [.read: MountTuning.read(auth: true), .write: MountTuning.write(auth: true)]),
@@ -36,10 +36,13 @@ enum MountRoutes {
         "approle": .approle, "userpass": .userpass, "cert": .cert, "jwt": .jwt, "kubernetes": .kubernetes,
     ]
 
+    private static func systemMount(_ call: Call) -> Mount { system.placed(in: call.services.registry.namespace) }
+
     // MARK: Rendering
 
     private static func members(_ mount: Mount) -> [JSON.Member] {
         let isBuiltIn = mount.engine == .system || mount.engine == .token
+        let type = (isBuiltIn && !mount.namespace.isRoot ? "ns_" : "") + mount.engine.rawValue
         return [.init("accessor", .string(mount.accessor)), .init("config", .object(MountTuning.config(mount)))]
             + (isBuiltIn ? [] : [.init("deprecation_status", "supported")]) + [
                 .init("description", .string(mount.description)),
@@ -47,7 +50,7 @@ enum MountRoutes {
                 .init("options", MountTuning.options(mount)), .init("plugin_version", ""),
                 .init("running_plugin_version", .string("v\(SystemRoutes.protocolVersion)+builtin.bao")),
                 .init("running_sha256", ""), .init("seal_wrap", .bool(mount.engine == .system)),
-                .init("type", .string(mount.engine.rawValue)),
+                .init("type", .string(type)),
                 .init("uuid", .string(mount.uuid)),
             ]
     }
@@ -64,7 +67,7 @@ enum MountRoutes {
     static func mount(_ call: Call, _ path: String, auth: Bool) -> Mount? {
         let registry = call.services.registry
         if auth { return path == tokenPath ? registry.tokenMount : registry.authMount(named: path) }
-        return path == system.path ? system : registry.mount(named: path)
+        return path == system.path ? systemMount(call) : registry.mount(named: path)
     }
 
     // MARK: Secrets engines
@@ -209,14 +212,16 @@ enum MountRoutes {
     }
 
     private static let preflight: Route.Handler = { call in
-        let principal = try call.requirePrincipal()
-        let path = call["path"]
-        let registry = call.services.registry
+        // A path may lead into a namespace: what is there is asked there.
+        let (registry, path) = call.services.registry.descend(call["path"])
+        let services = registry === call.services.registry ? call.services : call.services.within(registry)
+        let principal = try services.principal(try call.requirePrincipal().found)
+        let way = registry.namespace.path(from: call.services.registry.namespace) ?? ""
         let isAuth = path.hasPrefix("auth/")
         let mount =
             isAuth
             ? registry.authMount(for: String(path.dropFirst("auth/".count)))
-            : call.services.mount(for: path, opening: principal)
+            : services.mount(for: path, opening: principal)
         let isDecidedUpstream =
             mount.map { registry.bound[$0.path]?.authorization == .upstream && principal.token.upstream != nil }
             ?? false
@@ -225,9 +230,9 @@ enum MountRoutes {
         else {
             throw AirlockError(
                 .permissionDenied,
-                "preflight capability check returned 403, please ensure client's policies grant access to path \"\(normalised(path))\""
+                "preflight capability check returned 403, please ensure client's policies grant access to path \"\(normalised(call["path"]))\""
             )
         }
-        return .data(members(mount) + [.init("path", .string(mount.path))])
+        return .data(members(mount) + [.init("path", .string(way + mount.path))])
     }
 }

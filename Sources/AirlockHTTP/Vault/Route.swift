@@ -3,14 +3,17 @@ package import AirlockCore
 /// Everything a handler may use.
 struct Services: Sendable {
     let storage: any Storage
-    let registry: Registry
-    let tokens: Tokens
+    /// The root namespace's, which leads to the others.
+    let root: Registry
+    /// Those of the namespace that a request is for.
+    private(set) var registry: Registry
+    private(set) var tokens: Tokens
     let metrics: Metrics
     let hasher: any PasswordHasher
     let failures: LoginFailures
     /// The vault that decides about its own mounts, where one does.
-    let upstream: UpstreamClients?
-    /// Namespaces that the settings name; clients of those mounts name them too.
+    private(set) var upstream: UpstreamClients?
+    /// Namespaces of vaults, which the settings name; clients of those mounts name them too.
     let namespaces: Set<String>
     /// `nil`: no signature counts.
     let webhook: Webhook?
@@ -26,6 +29,7 @@ struct Services: Sendable {
         hasher: any PasswordHasher = ScryptHasher(), now: @escaping Now
     ) {
         self.storage = storage
+        root = registry
         self.registry = registry
         self.metrics = metrics
         self.upstream = upstream
@@ -37,11 +41,20 @@ struct Services: Sendable {
         self.identity = identity
         self.now = now
         started = now()
-        tokens = Tokens(storage: storage, now: now)
+        tokens = Tokens(storage: storage, namespace: registry.namespace, now: now)
     }
 }
 
 extension Services {
+    /// The same for another namespace. What the configuration sets is the root's.
+    func within(_ registry: Registry) -> Services {
+        var services = self
+        services.registry = registry
+        services.tokens = Tokens(storage: storage, namespace: registry.namespace, now: now)
+        services.upstream = registry.namespace.isRoot ? upstream : nil
+        return services
+    }
+
     /// The mount a path lies in; one that is named by the path's first segment is made for a principal who may do something
     /// there, and for nobody else.
     func mount(for path: String, opening principal: Principal) -> Mount? {
@@ -70,9 +83,16 @@ package struct UpstreamClients: Sendable {
 /// Who asks, once authenticated.
 struct Principal: Sendable {
     let found: Tokens.Found
-    let access: AccessControl
+    /// What it may do in the namespace that the request is for.
+    private(set) var access: AccessControl
 
     var token: Token { found.token }
+
+    func seen(from namespace: Namespace) -> Principal {
+        var principal = self
+        principal.access = access.seen(from: namespace, by: token.namespace)
+        return principal
+    }
 }
 
 /// One request on its way to a handler.

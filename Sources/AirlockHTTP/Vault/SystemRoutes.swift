@@ -12,11 +12,38 @@ enum SystemRoutes {
             Route("key-status", [.read: keyStatus]),
             Route("host-info", [.read: hostInfo]),
             Route("rotate", access: .sudo, [.write: rotate]),
-        ] + MountRoutes.table + PolicyRoutes.table + CapabilityRoutes.table + MetricsRoutes.table + CacheRoutes.table
-        + WrappingRoutes.table + LeaseRoutes.table + ToolRoutes.table + LockoutRoutes.table + AuditRoutes.table
+        ] + MountRoutes.table + NamespaceRoutes.table + PolicyRoutes.table + CapabilityRoutes.table
+        + MetricsRoutes.table + CacheRoutes.table + WrappingRoutes.table + LeaseRoutes.table + ToolRoutes.table
+        + LockoutRoutes.table + AuditRoutes.table
 
     /// The protocol version whose behaviour this surface has; clients switch features on by it.
     static let protocolVersion = "2.7.2"
+
+    // MARK: Namespaces
+
+    /// What each namespace has of its own, by the first part of the path. All else is the whole server's, and refused in a
+    /// namespace: one team's administrator is not every team's.
+    private static let ofEachNamespace: Set<String> = [
+        "auth", "capabilities", "capabilities-accessor", "capabilities-self", "internal", "mounts", "namespaces",
+        "policies", "policy", "tools", "wrapping",
+    ]
+
+    /// Answered whatever namespace is named, even one that is not there (VAULT-PROTOCOL 11).
+    static func isEverywhere(_ path: String) -> Bool { path == "sys/seal-status" || path == "sys/leader" }
+
+    static func isOnlyWithoutNamespace(_ path: String) -> Bool { path == "sys/health" || path == "sys/init" }
+
+    static let unavailable = AirlockError.badRequest("operation unavailable in namespaces")
+
+    /// - Parameter path: below `sys/`.
+    static func checkNamespace(_ call: Call, _ path: String) throws {
+        guard !call.services.registry.namespace.isRoot, !isEverywhere("sys/" + path),
+            !ofEachNamespace.contains(String(path.prefix { $0 != "/" }))
+        else { return }
+        if path == "key-status" || path == "rotate" { throw AirlockError.badRequest("namespace is not sealable") }
+        guard call.request.namespace.isEmpty else { throw unavailable }
+        throw AirlockError.badRequest("operation only available in root namespace")
+    }
 
     private static func bare(_ json: JSON) -> VaultResponse { VaultResponse(status: .ok, body: .bare(json)) }
 

@@ -18,7 +18,7 @@ enum TokenCreateRoutes {
     }
 
     private static let createWithRole: Route.Handler = { call in
-        guard let role = try TokenRoles(storage: call.services.storage).role(call["role"]) else {
+        guard let role = try TokenRoleRoutes.roles(call).role(call["role"]) else {
             throw AirlockError.badRequest("unknown role \(call["role"])")
         }
         return try await created(Creation(call, role: role))
@@ -39,6 +39,8 @@ private struct Creation {
     let principal: Principal
     let isSudo: Bool
     let role: TokenRole?
+    /// Whether the token is asked for in a namespace below the asker's own, where the names of its policies mean others.
+    private let isBelow: Bool
     private let fields: Fields
     private var made = TokenRequest()
 
@@ -50,6 +52,11 @@ private struct Creation {
             throw AirlockError.badRequest("restricted use token cannot generate child tokens")
         }
         isSudo = principal.access.allows(.sudo, on: call.request.path)
+        isBelow = principal.token.namespace != call.services.registry.namespace
+        guard isSudo || !isBelow else {
+            throw AirlockError.badRequest(
+                "root or sudo privileges required to directly generate a token in a child namespace")
+        }
         fields = call.fields
         if !orphan { made.parent = Token.Parent(digest: principal.found.digest, accessor: principal.token.accessor) }
     }
@@ -105,6 +112,9 @@ private struct Creation {
             }
             guard !id.contains(where: \.isWhitespace) else {
                 throw AirlockError.badRequest("custom token ID cannot have blanks")
+            }
+            guard call.services.registry.namespace.isRoot else {
+                throw AirlockError.badRequest("token IDs can only be manually specified in the root namespace")
             }
             made.chosenText = id
         }
@@ -168,13 +178,16 @@ private struct Creation {
                 throw AirlockError.badRequest("child policies must be subset of parent")
             }
             made.policies = PolicyNames.normalised(
-                asked.isEmpty ? parent.policies : asked, withDefault: mayHaveDefault && !noDefault)
+                asked.isEmpty && !isBelow ? parent.policies : asked, withDefault: mayHaveDefault && !noDefault)
             guard isSudo || parent.isRoot || own.isSuperset(of: made.policies.map { ExactText($0) }) else {
                 throw AirlockError.badRequest("child policies must be subset of parent")
             }
         }
         guard !made.policies.contains(Policy.root) || parent.isRoot else {
             throw AirlockError.badRequest("root tokens may not be created without parent token being root")
+        }
+        guard !made.policies.contains(Policy.root) || !isBelow else {
+            throw AirlockError.badRequest("root tokens may not be created from a parent namespace")
         }
     }
 

@@ -50,6 +50,7 @@ extension Token {
             members.append(.init("last_renewal_time", .integer(lastRenewal.seconds)))
         }
         if let tokenRole { members.append(.init("role", .string(tokenRole))) }
+        if !namespace.isRoot { members.append(.init("namespace_path", .string(namespace.path))) }
         if period > 0 { members.append(.init("period", .integer(period))) }
         if !boundCIDRs.isEmpty { members.append(.init("bound_cidrs", .strings(boundCIDRs.map(\.text)))) }
         return members

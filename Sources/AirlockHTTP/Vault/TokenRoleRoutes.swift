@@ -7,7 +7,9 @@ enum TokenRoleRoutes {
         Route("roles/{name:}", exists: exists, [.read: read, .write: write, .delete: delete]),
     ]
 
-    private static func roles(_ call: Call) -> TokenRoles { TokenRoles(storage: call.services.storage) }
+    static func roles(_ call: Call) -> TokenRoles {
+        TokenRoles(storage: call.services.storage, namespace: call.services.registry.namespace)
+    }
 
     private static func exists(_ call: Call) throws -> Bool { try roles(call).role(call["name"]) != nil }
 

@@ -18,6 +18,23 @@ enum TokenRoutes {
             Route("tidy", [.write: tidy]),
         ]
 
+    // MARK: Where
+
+    /// The namespace whose table serves the call: a token's own, whatever namespace is named (VAULT-PROTOCOL 11). `nil`
+    /// when it is the one that is named.
+    static func home(_ request: VaultRequest, _ principal: Principal?, _ services: Services) -> Registry? {
+        let namespace: Registry?
+        switch request.path {
+        case "auth/token/lookup-self", "auth/token/renew-self", "auth/token/revoke-self":
+            namespace = principal.flatMap { services.root.registry(of: $0.token.namespace) }
+        case "auth/token/lookup", "auth/token/renew", "auth/token/revoke", "auth/token/revoke-orphan":
+            let text = request.fields["token"]?.text ?? request.query["token"]
+            namespace = text.flatMap(Namespace.id(endingToken:)).flatMap(services.root.namespace(withID:))
+        default: return nil
+        }
+        return namespace === services.registry ? nil : namespace
+    }
+
     // MARK: Look up
 
     private static let lookupSelf: Route.Handler = { call in
@@ -102,7 +119,7 @@ enum TokenRoutes {
         guard let name = token.tokenRole else {
             return RenewalLimits(maxTTL: maxTTL, period: token.period, explicitMaxTTL: token.explicitMaxTTL)
         }
-        guard let role = try TokenRoles.role(reader, name) else {
+        guard let role = try TokenRoles.role(reader, name, in: registry.namespace) else {
             throw AirlockError(
                 .vaultServerError,
                 AirlockError.multi(

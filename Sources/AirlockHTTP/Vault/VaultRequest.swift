@@ -11,14 +11,15 @@ struct VaultRequest: Sendable {
 
     let operation: Operation
     let method: String
-    /// Below `/v1/`, percent-decoded, without a leading slash; a list's trailing slash is kept.
-    let path: String
+    /// Below `/v1/` and below the namespaces named there, percent-decoded, without a leading slash; a list's trailing slash is
+    /// kept.
+    var path: String
     /// Query fields; each name once.
     let query: [String: String]
     /// The query as it came.
     let rawQuery: String
     let token: SecretPayload?
-    /// Without slashes at its ends; empty is the root namespace.
+    /// What the header names, without slashes at its ends; empty is the root namespace.
     let namespace: String
     /// The client's address.
     let source: String?
@@ -60,9 +61,7 @@ struct VaultRequest: Sendable {
         token = VaultRequest.token(request.headers)
         signature = token == nil ? request.headers[VaultRequest.airlockSignature] : nil
         self.source = source
-        let named = request.headers[VaultRequest.vaultNamespace]?.trimmingBlanks ?? ""
-        let namespace = named.split(separator: "/").joined(separator: "/")
-        self.namespace = namespace == "root" ? "" : namespace
+        namespace = VaultRequest.namespace(request.headers)
         wrapTTL = try VaultRequest.wrapTTL(request.headers)
         if operation == .patch { try VaultRequest.checkPatchType(request.headers[.contentType]) }
     }
@@ -177,7 +176,7 @@ struct VaultRequest: Sendable {
 
     private static let vaultToken = HTTPField.Name("X-Vault-Token")!
     private static let airlockSignature = HTTPField.Name("X-Airlock-Signature")!
-    private static let vaultNamespace = HTTPField.Name("X-Vault-Namespace")!
+    static let vaultNamespace = HTTPField.Name("X-Vault-Namespace")!
     private static let vaultWrapTTL = HTTPField.Name("X-Vault-Wrap-TTL")!
     private static let vaultWrapFormat = HTTPField.Name("X-Vault-Wrap-Format")!
 
@@ -187,6 +186,12 @@ struct VaultRequest: Sendable {
         guard let authorization = headers[.authorization], authorization.hasPrefix("Bearer ") else { return nil }
         let text = String(authorization.dropFirst("Bearer ".count)).trimmingBlanks
         return text.isEmpty ? nil : SecretPayload(Array(text.utf8))
+    }
+
+    static func namespace(_ headers: HTTPFields) -> String {
+        let named = headers[vaultNamespace]?.trimmingBlanks ?? ""
+        let namespace = named.split(separator: "/").joined(separator: "/")
+        return namespace == "root" ? "" : namespace
     }
 
     private static func wrapTTL(_ headers: HTTPFields) throws -> Int? {

@@ -19,11 +19,12 @@ struct VaultSurface: Sendable {
         var parsed = try VaultRequest(request, source: source)
         parsed.clientCertificates = certificates
         guard parsed.operation != .unknown else { throw AirlockError(.notAllowed, nil) }
+        let services = try services.located(&parsed)
         guard let trail = AuditTrail(parsed, services) else {
-            return try await answer(&parsed, request, nil).rendered()
+            return try await answer(&parsed, request, services, nil).rendered()
         }
         do {
-            let response = try await answer(&parsed, request, trail).identified(as: trail.id)
+            let response = try await answer(&parsed, request, services, trail).identified(as: trail.id)
             try await trail.end(response)
             return response.rendered()
         } catch {
@@ -33,18 +34,19 @@ struct VaultSurface: Sendable {
     }
 
     private func answer(
-        _ parsed: inout VaultRequest, _ request: Request, _ trail: AuditTrail?
+        _ parsed: inout VaultRequest, _ request: Request, _ located: Services, _ trail: AuditTrail?
     ) async throws -> VaultResponse {
-        var target = target(of: parsed.path)
+        var services = located
+        var target = target(of: parsed.path, services)
         var route = target.flatMap { $0.engine.route(for: $0.path) }
         let isOpen = route?.route.isOpen ?? false
         let isSigned =
             route?.route.access == .signed && parsed.operation == .write && parsed.signature != nil
             && services.webhook != nil
         let isUnread = route?.route.access == .unread
-        let principal = isUnread ? nil : try await principal(parsed, isOptional: isOpen || isSigned)
+        var principal = isUnread ? nil : try await principal(parsed, services, isOptional: isOpen || isSigned)
         if target == nil, let principal, services.mount(for: parsed.path, opening: principal) != nil {
-            target = self.target(of: parsed.path)
+            target = self.target(of: parsed.path, services)
             route = target.flatMap { $0.engine.route(for: $0.path) }
         }
         try checkNamespace(parsed.namespace, target)
@@ -55,19 +57,23 @@ struct VaultSurface: Sendable {
             guard let signature, let webhook = services.webhook else { throw AirlockError.invalidToken }
             try webhook.verify(signature, body: body)
         }
+        if target?.engine == .token, let home = TokenRoutes.home(parsed, principal, services) {
+            services = self.services.within(home)
+            principal = principal?.seen(from: home.namespace)
+        }
         var call = Call(request: parsed, services: services, principal: principal, mount: target?.mount)
         call.captures = route?.captures ?? [:]
         return try await answer(call, target, route?.route, trail).wrapped(for: call)
     }
 
-    /// Airlock has no namespaces of its own, but clients go on naming the one that their vault has for a mount.
+    /// Clients go on naming the namespace that their vault has for a mount.
     private func checkNamespace(_ namespace: String, _ target: Target?) throws {
-        guard !namespace.isEmpty else { return }
+        guard services.isOfVault(namespace) else { return }
         let bound = target?.mount.flatMap { services.registry.bound[$0.path] }
-        var isKnown = bound.map { $0.namespace == namespace } ?? services.namespaces.contains(namespace)
+        var isKnown = bound.map { $0.namespace == namespace } ?? true
         // Credentials for one namespace are not tried in another.
         if target?.engine == .upstreamLogin { isKnown = services.upstream?.namespace == namespace }
-        guard isKnown else { throw AirlockError(.notFound, "namespace not found") }
+        guard isKnown else { throw Registry.noNamespace }
     }
 
     /// Bytes of a body that anybody may send: a login is small.
@@ -92,6 +98,7 @@ struct VaultSurface: Sendable {
         try await trail?.begin(call, route)
         guard let target else { throw noHandler(request) }
         guard let route else { return try target.engine.unrouted(call) }
+        if target.engine == .system { try SystemRoutes.checkNamespace(call, target.path) }
         guard let handler = route.operations[request.operation] else {
             if request.operation == .head { return .empty(.methodNotAllowed) }
             throw isOpen ? route.openRefusal : AirlockError.unsupportedOperation
@@ -107,7 +114,9 @@ struct VaultSurface: Sendable {
     }
 
     /// An open route takes a bad token for none (VAULT-PROTOCOL 8.3).
-    private func principal(_ request: VaultRequest, isOptional: Bool) async throws -> Principal? {
+    private func principal(
+        _ request: VaultRequest, _ services: Services, isOptional: Bool
+    ) async throws -> Principal? {
         guard let token = request.token else {
             if isOptional { return nil }
             throw AirlockError.invalidToken
@@ -119,7 +128,7 @@ struct VaultSurface: Sendable {
         }
     }
 
-    private func target(of path: String) -> Target? {
+    private func target(of path: String, _ services: Services) -> Target? {
         func below(_ prefix: String) -> String { String(Substring(path.utf8.dropFirst(prefix.utf8.count))) }
         if path == "sys" || path.hasPrefix("sys/") { return Target(engine: .system, mount: nil, path: below("sys/")) }
         if path.hasPrefix("auth/") {
@@ -186,14 +195,19 @@ struct VaultSurface: Sendable {
 extension Services {
     func principal(_ token: SecretPayload, source: String?) async throws -> Principal {
         let text = String(decoding: token.bytes, as: UTF8.self)
-        let found: Tokens.Found
         do {
-            found = try await tokens.authenticate(text, source: source)
+            return try principal(try await tokens.authenticate(text, source: source))
         } catch let error as AirlockError where error.code == .invalidToken {
             guard let upstream, try await upstream.rights.adopt(text) else { throw error }
-            found = try await tokens.authenticate(text, source: source)
+            return try principal(try await tokens.authenticate(text, source: source))
         }
-        return Principal(found: found, access: registry.accessControl(found.token.policies))
+    }
+
+    /// With what the token's policies allow in the namespace that is asked about.
+    /// - Throws: `AirlockError.invalidToken` for a token whose namespace is gone.
+    func principal(_ found: Tokens.Found) throws -> Principal {
+        guard let home = root.registry(of: found.token.namespace) else { throw AirlockError.invalidToken }
+        return Principal(found: found, access: home.accessControl(found.token.policies)).seen(from: registry.namespace)
     }
 }
 

@@ -77,7 +77,9 @@ enum WrappingRoutes {
 }
 
 extension Call {
-    fileprivate var wrapping: Wrapping { Wrapping(storage: services.storage, now: services.now) }
+    fileprivate var wrapping: Wrapping {
+        Wrapping(storage: services.storage, namespace: services.registry.namespace, now: services.now)
+    }
 
     fileprivate var ownToken: String? { request.token.map { String(decoding: $0.bytes, as: UTF8.self) } }
 

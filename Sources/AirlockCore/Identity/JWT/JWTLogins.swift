@@ -9,7 +9,7 @@ package struct JWTLogins: Sendable {
         records = LoginRecords(storage: storage, mount: mount)
         self.keys = keys
         self.now = now
-        tokens = Tokens(storage: storage, now: now)
+        tokens = Tokens(storage: storage, namespace: mount.namespace, now: now)
     }
 
     /// - Parameters:

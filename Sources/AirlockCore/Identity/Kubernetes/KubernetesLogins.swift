@@ -11,7 +11,7 @@ package struct KubernetesLogins: Sendable {
         records = LoginRecords(storage: storage, mount: mount)
         self.servers = servers
         self.now = now
-        tokens = Tokens(storage: storage, now: now)
+        tokens = Tokens(storage: storage, namespace: mount.namespace, now: now)
     }
 
     private static let algorithms = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]

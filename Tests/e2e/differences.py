@@ -67,6 +67,7 @@ KNOWN = [
          error("failed to parse policy: .*"), error("failed to parse policy: .*")),
     Text("A redirect of an unclean path", r".*", (307, 307), "(<a href=.*)?", ""),
     Text("`OPTIONS`", r"OPTIONS .*", (400, 405), error("cannot handle internal-only request operation"), r'\{"errors":\[\]\}'),
+    Text("JSON that cannot be read, with a bad token", r"(POST|PUT|PATCH) .*", (400, 403), error("failed to decode JSON input: .*"), error("permission denied")),
     Text("A path that is no UTF-8", r".*%FF.*", (404, 400), ".*", ""),
     Text("A repeated name in the query", r"(GET|LIST|SCAN|DELETE) .*[?&](?P<name>\w+)=.*&(?P=name)=.*", (200, 400), ".*", REPEATED),
     Text("A repeated name in the query", r"(GET|LIST|SCAN|DELETE) .*[?&](?P<name>\w+)=.*&(?P=name)=.*", (404, 400), ".*", REPEATED),

@@ -125,7 +125,9 @@ enum BoundKVRoutes {
         guard let mount = call.mount else { throw AirlockError.unsupportedPath }
         let engine = Engine(mount, isBound: false)
         let below = String(call.request.path.dropFirst(mount.path.count))
-        guard let (route, captures) = engine.route(for: below) else { return try engine.unrouted(call) }
+        guard let (route, captures) = engine.route(for: below, call.request.operation) else {
+            return try engine.unrouted(call)
+        }
         guard let handler = route.operations[call.request.operation] else { throw AirlockError.unsupportedOperation }
         var call = call
         call.captures = captures

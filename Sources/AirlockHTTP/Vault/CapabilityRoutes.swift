@@ -3,9 +3,9 @@ import AirlockCore
 /// `sys/capabilities`, `-self` and `-accessor` (VAULT-PROTOCOL 10.5).
 enum CapabilityRoutes {
     static let table: [Route] = [
-        Route("capabilities", [.write: ofToken]),
-        Route("capabilities-self", [.write: ofSelf]),
-        Route("capabilities-accessor", [.write: ofAccessor]),
+        Route("capabilities", fields: ["token", "path", "paths"], [.write: ofToken]),
+        Route("capabilities-self", fields: ["token", "path", "paths"], [.write: ofSelf]),
+        Route("capabilities-accessor", fields: ["accessor", "path", "paths"], [.write: ofAccessor]),
         Route("internal/ui/resultant-acl", [.read: resultant]),
     ]
 
@@ -13,21 +13,29 @@ enum CapabilityRoutes {
     private static let pathLimit = 1000
 
     private static let ofSelf: Route.Handler = { call in
-        try answer(call, for: try call.requirePrincipal())
+        try answer(call, paths(call), for: try call.requirePrincipal())
     }
 
     private static let ofToken: Route.Handler = { call in
-        guard let found = try call.services.tokens.lookup(text: try call.fields.string("token") ?? "") else {
+        let paths = try paths(call)
+        guard let token = call.fields["token"]?.text, !token.isEmpty else {
+            throw AirlockError(.vaultServerError, AirlockError.multi("no token found"))
+        }
+        guard let found = try call.services.tokens.lookup(text: token) else {
             throw AirlockError.badRequest(AirlockError.multi("invalid token"))
         }
-        return try answer(call, for: try call.services.principal(found))
+        return try answer(call, paths, for: try call.services.principal(found))
     }
 
     private static let ofAccessor: Route.Handler = { call in
-        guard let found = try call.services.tokens.lookup(accessor: try call.fields.string("accessor") ?? "") else {
+        let paths = try paths(call)
+        guard let accessor = call.fields["accessor"]?.text, !accessor.isEmpty else {
+            throw AirlockError.badRequest("missing accessor")
+        }
+        guard let found = try call.services.tokens.lookup(accessor: accessor) else {
             throw AirlockError.badRequest(AirlockError.multi("invalid accessor"))
         }
-        return try answer(call, for: try call.services.principal(found))
+        return try answer(call, paths, for: try call.services.principal(found))
     }
 
     private static let resultant: Route.Handler = { call in
@@ -41,12 +49,17 @@ enum CapabilityRoutes {
         ])
     }
 
-    private static func answer(_ call: Call, for principal: Principal) throws -> VaultResponse {
+    private static func paths(_ call: Call) throws -> [String] {
         let paths = try call.fields.list("paths") ?? call.fields.list("path") ?? []
         guard !paths.isEmpty else { throw AirlockError.badRequest("paths must be supplied") }
         guard paths.count <= pathLimit else {
             throw AirlockError.badRequest("at most \(pathLimit) paths at a time, \(paths.count) were sent")
         }
+        return paths
+    }
+
+    private static func answer(_ call: Call, _ paths: [String], for principal: Principal) throws -> VaultResponse {
+        guard !paths.contains("") else { throw AirlockError.badRequest(AirlockError.multi("missing path")) }
         var seen: Set<ExactText> = []
         var members = paths.filter { seen.insert(ExactText($0)).inserted }
             .map { JSON.Member($0, .strings(names(principal, on: $0, call))) }

@@ -5,9 +5,9 @@ import Foundation
 enum PolicyRoutes {
     static let table: [Route] = [
         Route("policy", [.read: listLegacy, .list: listLegacy]),
-        Route("policy/{name}", [.read: read(textMember: "rules"), .write: write, .delete: delete]),
-        Route("policies/acl", [.list: list]),
-        Route("policies/acl/{name}", [.read: read(textMember: "policy"), .write: write, .delete: delete]),
+        Route("policy/{name*}", [.read: read(textMember: "rules"), .write: write, .delete: delete]),
+        Route("policies/acl", fields: [], [.list: list]),
+        Route("policies/acl/{name*}", [.read: read(textMember: "policy"), .write: write, .delete: delete]),
     ]
 
     private static let list: Route.Handler = { call in

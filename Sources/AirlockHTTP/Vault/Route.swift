@@ -170,4 +170,10 @@ struct Route: Sendable {
     }
 
     func match(_ path: String) -> [String: String]? { template.match(path) }
+
+    /// A list asks for `path/`, which no path is that can neither be listed nor go on after the slash.
+    func isFolder(for operation: VaultRequest.Operation) -> Bool {
+        guard operation == .list || operation == .scan else { return true }
+        return operations[.list] != nil || operations[.scan] != nil || template.endsInRest || access == .open
+    }
 }

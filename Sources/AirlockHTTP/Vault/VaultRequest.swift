@@ -14,7 +14,7 @@ struct VaultRequest: Sendable {
     /// Below `/v1/` and below the namespaces named there, percent-decoded, without a leading slash; a list's trailing slash is
     /// kept.
     var path: String
-    /// Query fields; each name once.
+    /// Query fields; each name once. A request with a body has its fields there and none here.
     let query: [String: String]
     /// The query as it came.
     let rawQuery: String
@@ -52,7 +52,7 @@ struct VaultRequest: Sendable {
             throw VaultResponse.Early.redirect(to: clean + (rawQuery.isEmpty ? "" : "?" + rawQuery))
         }
         path = try VaultRequest.decoded(rawPath)
-        query = try VaultRequest.query(rawQuery)
+        query = VaultRequest.takesBody(request.method) ? [:] : try VaultRequest.query(rawQuery)
         operation = try VaultRequest.operation(request.method, query: query)
         method = request.method.rawValue
         self.rawQuery = rawQuery
@@ -99,7 +99,7 @@ struct VaultRequest: Sendable {
     }
 
     private static func parse(_ body: [UInt8]) throws -> (JSON, JSON.MemberRanges) {
-        guard body.contains(where: { $0 > 0x20 }) else { return (.object([]), .none) }
+        guard body.contains(where: { !" \t\r\n".utf8.contains($0) }) else { return (.object([]), .none) }
         do {
             let (value, ranges) = try JSON.parsed(body)
             if let ranges { return (value, ranges) }
@@ -131,7 +131,11 @@ struct VaultRequest: Sendable {
         guard let text = PercentEncoding.decode(path.dropFirst("/v1/".count)),
             !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
         else { throw VaultResponse.Early.empty(status: .badRequest) }
-        guard !text.utf8.split(separator: UInt8(ascii: "/")).contains(where: { $0.elementsEqual("..".utf8) }) else {
+        guard
+            !text.utf8.split(separator: UInt8(ascii: "/")).contains(where: {
+                [".", ".."].contains(String(Substring($0)))
+            })
+        else {
             throw AirlockError.badRequest("relative paths not supported")
         }
         return text
@@ -147,6 +151,8 @@ struct VaultRequest: Sendable {
         }
         return query
     }
+
+    private static func takesBody(_ method: HTTPRequest.Method) -> Bool { [.post, .put, .patch].contains(method) }
 
     private static func operation(_ method: HTTPRequest.Method, query: [String: String]) throws -> Operation {
         switch method.rawValue {
@@ -211,7 +217,7 @@ struct VaultRequest: Sendable {
     }
 
     private static func checkPatchType(_ type: String?) throws {
-        guard let type else { throw AirlockError.badRequest("mime: no media type") }
+        guard let type, !type.trimmingBlanks.isEmpty else { throw AirlockError.badRequest("mime: no media type") }
         let bare = type.split(separator: ";").first.map { String($0).trimmingBlanks } ?? ""
         guard bare == "application/merge-patch+json" else {
             throw AirlockError(

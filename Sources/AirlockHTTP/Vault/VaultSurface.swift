@@ -38,7 +38,7 @@ struct VaultSurface: Sendable {
     ) async throws -> VaultResponse {
         var services = located
         var target = target(of: parsed.path, services)
-        var route = target.flatMap { $0.engine.route(for: $0.path) }
+        var route = target.flatMap { $0.engine.route(for: $0.path, parsed.operation) }
         let isOpen = route?.route.isOpen ?? false
         let isSigned =
             route?.route.access == .signed && parsed.operation == .write && parsed.signature != nil
@@ -47,7 +47,7 @@ struct VaultSurface: Sendable {
         var principal = isUnread ? nil : try await principal(parsed, services, isOptional: isOpen || isSigned)
         if target == nil, let principal, services.mount(for: parsed.path, opening: principal) != nil {
             target = self.target(of: parsed.path, services)
-            route = target.flatMap { $0.engine.route(for: $0.path) }
+            route = target.flatMap { $0.engine.route(for: $0.path, parsed.operation) }
         }
         try checkNamespace(parsed.namespace, target)
         let limit = isOpen || isSigned ? min(bodyLimit, VaultSurface.openBodyLimit) : bodyLimit
@@ -109,7 +109,9 @@ struct VaultSurface: Sendable {
     /// Fields of the body and the query that the route does not know.
     private func unrecognized(_ call: Call, _ route: Route) -> [String] {
         guard let known = route.fields else { return [] }
-        let consumed: Set<String> = call.request.operation == .list ? ["list"] : []
+        // Only a GET is told by its query that it is a list.
+        let told = call.request.method == "GET" && [.list, .scan].contains(call.request.operation)
+        let consumed: Set<String> = told ? [call.request.operation.rawValue] : []
         return Set(call.fields.names).union(call.request.query.keys).subtracting(known).subtracting(consumed).sorted()
     }
 
@@ -133,7 +135,9 @@ struct VaultSurface: Sendable {
         if path == "sys" || path.hasPrefix("sys/") { return Target(engine: .system, mount: nil, path: below("sys/")) }
         if path.hasPrefix("auth/") {
             let rest = below("auth/")
-            if rest.hasPrefix("token/") { return Target(engine: .token, mount: nil, path: below("auth/token/")) }
+            if rest == "token" || rest.hasPrefix("token/") {
+                return Target(engine: .token, mount: nil, path: below("auth/token/"))
+            }
             guard let mount = services.registry.authMount(for: rest) else {
                 return services.upstream == nil ? nil : Target(engine: .upstreamLogin, mount: nil, path: rest)
             }
@@ -249,8 +253,12 @@ enum Engine: Sendable {
     }
 
     /// The first line of the engine's table that matches the path below the engine.
-    func route(for path: String) -> (route: Route, captures: [String: String])? {
-        for route in table { if let captures = route.match(path) { return (route, captures) } }
+    func route(
+        for path: String, _ operation: VaultRequest.Operation
+    ) -> (route: Route, captures: [String: String])? {
+        for route in table where route.isFolder(for: operation) {
+            if let captures = route.match(path) { return (route, captures) }
+        }
         return nil
     }
 

@@ -60,5 +60,5 @@ struct PathTemplate: Sendable {
         return text.utf8.allSatisfy { isWord($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") }
     }
 
-    private var endsInRest: Bool { if case .rest? = segments.last { true } else { false } }
+    var endsInRest: Bool { if case .rest? = segments.last { true } else { false } }
 }

@@ -14,11 +14,12 @@ CREATE TABLE sealing_key (
 ) STRICT;
 
 CREATE TABLE record (
-    -- namespace, mount, auth_mount, policy, kv_config, kv_metadata, kv_version, kv_secret, token, token_accessor, root_token,
-    -- role, role_id, secret_id, secret_id_accessor.
+    -- namespace, mount, auth_mount, policy, kv_config, kv_metadata, kv_version, kv_secret, cubbyhole, token, token_accessor,
+    -- token_role, root_token, wrapped, remount, login_config, role, role_id, secret_id, secret_id_accessor, audit_key,
+    -- upstream_login, upstream_right.
     kind    TEXT NOT NULL,
-    -- What the record belongs to: a namespace's or a mount's uuid, or uuid/role for secret ids. Empty for the root
-    -- namespace and the whole store.
+    -- What the record belongs to: a namespace's or a mount's uuid, uuid/role for secret ids, or the keyed digest of a
+    -- token's accessor. Empty for the root namespace and the whole store.
     scope   TEXT NOT NULL,
     -- A path, a name, or the keyed digest (hex HMAC-SHA256) of a token, an accessor, a role id or a secret id.
     name    TEXT NOT NULL,

@@ -1,10 +1,12 @@
 /// A named prefix of the Vault surface: a secrets engine (`airflow/`) or a way to log in (`approle/`).
 package struct Mount: Sendable, Codable, Equatable {
     package enum Engine: String, Sendable, Codable {
-        case kv, approle, userpass, cert, jwt, kubernetes, token, system
+        case kv, cubbyhole, approle, userpass, cert, jwt, kubernetes, token, system
 
         /// A way to log in.
-        package var isAuth: Bool { self != .kv && self != .system }
+        package var isAuth: Bool { ![.kv, .cubbyhole, .system].contains(self) }
+        /// What each namespace has without its being mounted.
+        package var isBuiltIn: Bool { [.system, .cubbyhole, .token].contains(self) }
     }
 
     /// Ends in `/`; below `auth/` for a way to log in, where it is written without that prefix.

@@ -10,6 +10,7 @@ package enum RecordKind: String, Sendable, CaseIterable {
     case kvMetadata = "kv_metadata"
     case kvVersion = "kv_version"
     case kvSecret = "kv_secret"
+    case cubbyhole
     case token
     case tokenAccessor = "token_accessor"
     case rootToken = "root_token"
@@ -29,7 +30,8 @@ package enum RecordKind: String, Sendable, CaseIterable {
 /// The identity of one record. All of it is bound into the record's seal, so a row moved elsewhere does not open.
 package struct RecordKey: Sendable, Hashable {
     package let kind: RecordKind
-    /// What the record belongs to: a mount's uuid, a namespace's, an AppRole. Empty for the root namespace and the whole store.
+    /// What the record belongs to: a namespace's or a mount's uuid, an AppRole, a token. Empty for the root namespace and the
+    /// whole store.
     package let scope: String
     package let name: String
     package let version: Int

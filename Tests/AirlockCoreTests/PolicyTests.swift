@@ -149,6 +149,10 @@ struct PolicyTests {
         #expect(access.allows(.update, on: "auth/token/renew-self"))
         #expect(access.allows(.update, on: "auth/token/revoke-self"))
         #expect(access.allows(.update, on: "sys/capabilities-self"))
+        #expect(access.names(on: "cubbyhole/a") == ["create", "delete", "list", "read", "update"])
+        for path in ["sys/leases/renew", "sys/wrapping/unwrap", "sys/tools/hash/sha2-256"] {
+            #expect(access.names(on: path) == ["update"])
+        }
         for path in ["auth/token/create", "auth/token/lookup", "sys/mounts", "secret/data/x", "sys/policies/acl/x"] {
             #expect(access.names(on: path) == ["deny"])
         }

@@ -14,6 +14,7 @@ package enum TokenRecords {
         try transaction.delete(RecordKey(.token, digest))
         try transaction.delete(RecordKey(.wrapped, digest))
         try transaction.delete(RecordKey(.tokenAccessor, transaction.digest(token.accessor)))
+        try Cubbyhole.deleteAll(transaction, of: token)
     }
 
     /// The live token of that digest: there, not expired, not used up, and so are its ancestors (a child dies with its

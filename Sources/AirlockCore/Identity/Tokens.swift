@@ -159,6 +159,7 @@ package struct Tokens: Sendable {
             token.lastRenewal = now
             token.lastTTL = granted.ttl
             try TokenRecords.put(transaction, token, digest: found.digest)
+            try Cubbyhole.extend(transaction, of: token)
             return (token, granted.warnings)
         }
     }

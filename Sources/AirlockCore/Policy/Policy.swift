@@ -30,6 +30,9 @@ package struct Policy: Sendable, Codable {
         path "auth/token/revoke-self" { capabilities = ["update"] }
         path "sys/capabilities-self"  { capabilities = ["update"] }
 
+        # Its own secrets, which no other token sees.
+        path "cubbyhole/*" { capabilities = ["create", "read", "update", "delete", "list"] }
+
         # Leases, and answers wrapped for it.
         path "sys/leases/lookup"   { capabilities = ["update"] }
         path "sys/leases/renew"    { capabilities = ["update"] }

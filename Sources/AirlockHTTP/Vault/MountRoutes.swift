@@ -3,7 +3,7 @@ import AirlockCore
 /// `sys/mounts`, `sys/auth` and the preflight of the `kv` commands (VAULT-PROTOCOL 1.5, 4, 5).
 enum MountRoutes {
     static let table: [Route] = [
-        Route("mounts", [.read: { call in listed(call.services.registry.mounts + [systemMount(call)]) }]),
+        Route("mounts", [.read: { call in listed(call.services.registry.mounts + builtIn(call)) }]),
         Route(
             "mounts/auth/{path*}/tune", access: .sudoToChange,
             [.read: MountTuning.read(auth: true), .write: MountTuning.write(auth: true)]),
@@ -25,6 +25,11 @@ enum MountRoutes {
         path: "sys/", engine: .system, description: "system endpoints used for control, policy and debugging",
         options: nil)
 
+    /// The engines that are always there.
+    private static func builtIn(_ call: Call) -> [Mount] {
+        [system, CubbyholeRoutes.mount].map { $0.placed(in: call.services.registry.namespace) }
+    }
+
     private static func authMounts(_ call: Call) -> [Mount] {
         call.services.registry.authMounts + [call.services.registry.tokenMount]
     }
@@ -36,17 +41,15 @@ enum MountRoutes {
         "approle": .approle, "userpass": .userpass, "cert": .cert, "jwt": .jwt, "kubernetes": .kubernetes,
     ]
 
-    private static func systemMount(_ call: Call) -> Mount { system.placed(in: call.services.registry.namespace) }
-
     // MARK: Rendering
 
     private static func members(_ mount: Mount) -> [JSON.Member] {
-        let isBuiltIn = mount.engine == .system || mount.engine == .token
+        let isBuiltIn = mount.engine.isBuiltIn
         let type = (isBuiltIn && !mount.namespace.isRoot ? "ns_" : "") + mount.engine.rawValue
         return [.init("accessor", .string(mount.accessor)), .init("config", .object(MountTuning.config(mount)))]
             + (isBuiltIn ? [] : [.init("deprecation_status", "supported")]) + [
                 .init("description", .string(mount.description)),
-                .init("external_entropy_access", false), .init("local", false),
+                .init("external_entropy_access", false), .init("local", .bool(mount.engine == .cubbyhole)),
                 .init("options", MountTuning.options(mount)), .init("plugin_version", ""),
                 .init("running_plugin_version", .string("v\(SystemRoutes.protocolVersion)+builtin.bao")),
                 .init("running_sha256", ""), .init("seal_wrap", .bool(mount.engine == .system)),
@@ -67,7 +70,7 @@ enum MountRoutes {
     static func mount(_ call: Call, _ path: String, auth: Bool) -> Mount? {
         let registry = call.services.registry
         if auth { return path == tokenPath ? registry.tokenMount : registry.authMount(named: path) }
-        return path == system.path ? systemMount(call) : registry.mount(named: path)
+        return builtIn(call).first { $0.path == path } ?? registry.mount(named: path)
     }
 
     // MARK: Secrets engines
@@ -95,6 +98,7 @@ enum MountRoutes {
         case "kv", "generic": break
         case "kv-v1": options = ["version": "1"]
         case "kv-v2": options = ["version": "2"]
+        case "cubbyhole", "system": throw AirlockError.badRequest("mount type of \"\(type)\" is not mountable")
         default: throw AirlockError.badRequest("plugin not found in the catalog: \(type)")
         }
         if let version = options?["version"], version != "1", version != "2" {
@@ -185,7 +189,7 @@ enum MountRoutes {
 
     /// Without a token only what is tuned to be listed so, and that is no error when it is nothing.
     private static let visibleMounts: Route.Handler = { call in
-        let (mounts, logins) = (call.services.registry.mounts, authMounts(call))
+        let (mounts, logins) = (call.services.registry.mounts + builtIn(call), authMounts(call))
         guard let access = call.principal?.access else {
             guard call.request.token == nil else { throw AirlockError.invalidToken }
             func listed(_ mounts: [Mount]) -> JSON {
@@ -221,7 +225,7 @@ enum MountRoutes {
         let mount =
             isAuth
             ? registry.authMount(for: String(path.dropFirst("auth/".count)))
-            : services.mount(for: path, opening: principal)
+            : builtIn(call).first { normalised(path).hasPrefix($0.path) } ?? services.mount(for: path, opening: principal)
         let isDecidedUpstream =
             mount.map { registry.bound[$0.path]?.authorization == .upstream && principal.token.upstream != nil }
             ?? false

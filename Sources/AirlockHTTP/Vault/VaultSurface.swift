@@ -143,6 +143,9 @@ struct VaultSurface: Sendable {
             }
             return Target(engine: Engine(mount), mount: mount, path: below("auth/" + mount.path))
         }
+        if path == "cubbyhole" || path.hasPrefix("cubbyhole/") {
+            return Target(engine: .cubbyhole, mount: CubbyholeRoutes.mount, path: below("cubbyhole/"))
+        }
         guard let mount = services.registry.mount(for: path) else { return nil }
         guard !services.registry.bound.isOpened(mount.path) || !BoundMounts.isReserved(path) else { return nil }
         let isBound = services.registry.bound[mount.path] != nil
@@ -217,7 +220,7 @@ extension Services {
 
 /// The tables, by what kind of engine a path lies in. A new kind is one case here.
 enum Engine: Sendable {
-    case system, token, approle, userpass, cert, jwt, kubernetes
+    case system, cubbyhole, token, approle, userpass, cert, jwt, kubernetes
     case kvPlain, kvVersioned, boundPlain, boundVersioned, upstreamLogin
 
     /// - Parameter isBound: the mount's secrets do not live in the embedded store alone.
@@ -225,6 +228,7 @@ enum Engine: Sendable {
         switch mount.engine {
         case .kv where isBound: self = mount.kvVersion == 2 ? .boundVersioned : .boundPlain
         case .system: self = .system
+        case .cubbyhole: self = .cubbyhole
         case .token: self = .token
         case .approle: self = .approle
         case .userpass: self = .userpass
@@ -238,6 +242,7 @@ enum Engine: Sendable {
     private var table: [Route] {
         switch self {
         case .system: SystemRoutes.table
+        case .cubbyhole: CubbyholeRoutes.table
         case .token: TokenRoutes.table
         case .approle: AppRoleRoutes.table
         case .userpass: UserpassRoutes.table

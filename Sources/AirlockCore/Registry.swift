@@ -123,21 +123,25 @@ package final class Registry: Sendable {
         try transaction.delete(RecordKey(.mount, scope: mount.namespace.uuid, mount.path))
     }
 
-    package func tune(_ path: String, auth: Bool, _ change: @escaping @Sendable (inout Mount) throws -> Void)
-        async throws
-    {
+    /// - Parameter change: may change the mount's records in the same transaction.
+    package func tune<Result: Sendable>(
+        _ path: String, auth: Bool,
+        _ change: @escaping @Sendable (inout Mount, any StorageTransaction) throws -> Result
+    ) async throws -> Result {
         if !auth { try refuseBound(path) }
         let key = key(auth ? .authMount : .mount, path)
-        try await storage.write { transaction in
+        let result = try await storage.write { transaction in
             let untuned = auth && path == Registry.untunedTokenMount.path ? Registry.untunedTokenMount : nil
             guard var mount = try transaction.value(Mount.self, key) ?? untuned else {
                 throw AirlockError.badRequest(
                     "tune of path \"\(auth ? "auth/" : "")\(path)\" failed: no mount entry found")
             }
-            try change(&mount)
+            let result = try change(&mount, transaction)
             try transaction.put(key, value: mount)
+            return result
         }
         try reload()
+        return result
     }
 
     /// - Parameter id: what the move is asked about by.

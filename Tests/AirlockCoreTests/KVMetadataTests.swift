@@ -44,10 +44,27 @@ struct KVMetadataTests {
     @Test func `A deleted or destroyed version still counts as the current one`() {
         var metadata = written(2)
         metadata.delete([2], now: KVMetadataTests.start)
-        _ = metadata.destroy([1, 2], now: KVMetadataTests.start)
+        _ = metadata.destroy([1, 2])
         #expect(throws: AirlockError.self) { try metadata.check(cas: 0, config: KVConfig()) }
         #expect(throws: Never.self) { try metadata.check(cas: 2, config: KVConfig()) }
         #expect(metadata.addVersion(config: KVConfig(), now: KVMetadataTests.start).version == 3)
+    }
+
+    @Test(arguments: [(true, false), (false, true)])
+    func `A change of the settings counts by itself, and may have to name the change before`(key: Bool, mount: Bool) {
+        var metadata = written(3)
+        metadata.metadataVersion = 2
+        metadata.metadataCasRequired = key
+        var config = KVConfig()
+        config.metadataCasRequired = mount
+        #expect(throws: AirlockError.badRequest("metadata check-and-set parameter required for this call")) {
+            try metadata.check(metadataCAS: nil, config: config)
+        }
+        #expect(
+            throws: AirlockError.badRequest("metadata check-and-set parameter does not match the current version")
+        ) { try metadata.check(metadataCAS: 3, config: KVConfig()) }
+        #expect(throws: Never.self) { try metadata.check(metadataCAS: 2, config: config) }
+        #expect(throws: Never.self) { try metadata.check(cas: nil, config: config) }
     }
 
     // MARK: Trimming
@@ -83,7 +100,7 @@ struct KVMetadataTests {
         metadata.delete([1], now: second)
         #expect(metadata.versions[1]?.deletion == first)
         #expect(metadata.versions[99] == nil)
-        #expect(metadata.updated == first)
+        #expect(metadata.updated < first, "a key is updated by writes only")
         #expect(metadata.versions[1]?.isDeleted(at: first) == true)
         #expect(metadata.versions[2]?.isDeleted(at: second) == false)
     }
@@ -91,8 +108,8 @@ struct KVMetadataTests {
     @Test func `Undeleting clears the time, and does nothing to what is destroyed`() {
         var metadata = written(2)
         metadata.delete([1, 2], now: KVMetadataTests.start)
-        #expect(metadata.destroy([2, 7], now: KVMetadataTests.start) == [2])
-        #expect(metadata.destroy([2], now: KVMetadataTests.start).isEmpty)
+        #expect(metadata.destroy([2, 7]) == [2])
+        #expect(metadata.destroy([2]).isEmpty)
         let later = KVMetadataTests.start.adding(seconds: 1)
         metadata.undelete([1, 2, 99], config: KVConfig(), now: later)
         #expect(metadata.versions[1]?.deletion == nil)
@@ -117,10 +134,12 @@ struct KVMetadataTests {
         if let life {
             #expect(metadata.versions[1]?.isDeleted(at: KVMetadataTests.start.adding(seconds: life - 1)) == false)
             #expect(metadata.versions[1]?.isDeleted(at: KVMetadataTests.start.adding(seconds: life)) == true)
-            // Undeleting it starts its life again.
-            let later = KVMetadataTests.start.adding(seconds: 1_000)
-            metadata.undelete([1], config: config, now: later)
-            #expect(metadata.versions[1]?.deletion == later.adding(seconds: life))
+            // Undeleting it starts its life again, whether it was over or not.
+            for seconds in [1, 1_000] {
+                let later = KVMetadataTests.start.adding(seconds: seconds)
+                metadata.undelete([1], config: config, now: later)
+                #expect(metadata.versions[1]?.deletion == later.adding(seconds: life))
+            }
         }
     }
 }

@@ -38,7 +38,7 @@ package struct KVMetadata: Sendable, Codable, Equatable {
     package static let defaultMaxVersions = 10
 
     package var customMetadataJSON: JSON {
-        guard let map = customMetadata else { return .null }
+        guard let map = customMetadata, !map.isEmpty else { return .null }
         return .object(map.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) })
     }
 
@@ -55,6 +55,17 @@ package struct KVMetadata: Sendable, Codable, Equatable {
         }
         guard cas == currentVersion else {
             throw AirlockError.badRequest("check-and-set parameter did not match the current version")
+        }
+    }
+
+    /// The same for the key's own settings, by the number of their last change; 0 when there is no key yet.
+    package func check(metadataCAS: Int?, config: KVConfig) throws {
+        guard let metadataCAS else {
+            guard metadataCasRequired || config.metadataCasRequired else { return }
+            throw AirlockError.badRequest("metadata check-and-set parameter required for this call")
+        }
+        guard metadataCAS == metadataVersion else {
+            throw AirlockError.badRequest("metadata check-and-set parameter does not match the current version")
         }
     }
 
@@ -84,31 +95,30 @@ package struct KVMetadata: Sendable, Codable, Equatable {
         return settings.min().map { now.adding(nanoseconds: $0) }
     }
 
-    /// Soft-deletes versions; unknown and already deleted ones are left as they are.
+    /// Soft-deletes versions; unknown and already deleted ones are left as they are. Neither this nor what follows counts as
+    /// an update of the key.
     package mutating func delete(_ numbers: [Int], now: Timestamp) {
         for number in numbers {
             guard var version = versions[number], !version.isDeleted(at: now) else { continue }
             version.deletion = now
             versions[number] = version
-            updated = now
         }
     }
 
+    /// A version that was not deleted gets a new end too, where versions have one.
     package mutating func undelete(_ numbers: [Int], config: KVConfig, now: Timestamp) {
         let deletion = deletion(config: config, now: now)
         for number in numbers {
-            guard var version = versions[number], !version.destroyed, version.deletion != nil else { continue }
+            guard var version = versions[number], !version.destroyed else { continue }
             version.deletion = deletion
             versions[number] = version
-            updated = now
         }
     }
 
     /// Marks versions destroyed and says which of them had data to drop.
-    package mutating func destroy(_ numbers: [Int], now: Timestamp) -> [Int] {
+    package mutating func destroy(_ numbers: [Int]) -> [Int] {
         let known = numbers.filter { versions[$0].map { !$0.destroyed } ?? false }
         for number in known { versions[number]?.destroyed = true }
-        if !known.isEmpty { updated = now }
         return known
     }
 }

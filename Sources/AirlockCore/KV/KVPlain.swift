@@ -9,16 +9,38 @@ package struct KVPlain: Sendable {
     }
 
     package func read(_ path: SecretPath) throws -> SecretPayload? {
-        try storage.read { try $0.record(RecordKey(.kvSecret, scope: scope, path.text)) }.map(SecretPayload.init)
+        let key = RecordKey(.kvSecret, scope: scope, path.text)
+        return try read { try $0.record(key) }.map(SecretPayload.init)
     }
 
+    /// Sorted bytewise; empty when there is no such folder.
     package func list(folder: String) throws -> [String] {
-        try storage.read { try $0.children(.kvSecret, scope: scope, folder: folder) }
+        try read { try $0.children(.kvSecret, scope: scope, folder: folder) }
+    }
+
+    /// All secrets at any depth below the folder.
+    package func scan(folder: String) throws -> [String] {
+        try read { try $0.descendants(.kvSecret, scope: scope, folder: folder) }
+    }
+
+    private func read<T>(_ body: (any StorageReader) throws -> T) throws -> T {
+        try storage.read { reader in
+            try KVUpgrade.check(reader, scope: scope)
+            return try body(reader)
+        }
+    }
+
+    private func write(_ body: @escaping @Sendable (any StorageTransaction) throws -> Void) async throws {
+        let scope = scope
+        try await storage.write { transaction in
+            try KVUpgrade.check(transaction, scope: scope)
+            try body(transaction)
+        }
     }
 
     package func write(_ path: SecretPath, data: SecretPayload) async throws {
         let key = RecordKey(.kvSecret, scope: scope, path.text)
-        try await storage.write { try $0.put(key, data.bytes, expires: nil) }
+        try await write { try $0.put(key, data.bytes, expires: nil) }
     }
 
     /// Changes what is there in one step, so that no other write falls between.
@@ -27,7 +49,7 @@ package struct KVPlain: Sendable {
         _ path: SecretPath, _ change: @escaping @Sendable (SecretPayload?) throws -> SecretPayload
     ) async throws {
         let key = RecordKey(.kvSecret, scope: scope, path.text)
-        try await storage.write { transaction in
+        try await write { transaction in
             let data = try change(try transaction.record(key).map(SecretPayload.init))
             try transaction.put(key, data.bytes, expires: nil)
         }
@@ -35,6 +57,6 @@ package struct KVPlain: Sendable {
 
     package func delete(_ path: SecretPath) async throws {
         let key = RecordKey(.kvSecret, scope: scope, path.text)
-        try await storage.write { try $0.delete(key) }
+        try await write { try $0.delete(key) }
     }
 }

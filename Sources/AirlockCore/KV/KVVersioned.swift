@@ -57,6 +57,21 @@ package struct KVVersioned: Sendable {
         try storage.read { try $0.children(.kvMetadata, scope: scope, folder: folder) }
     }
 
+    /// All keys at any depth below the folder.
+    package func scan(folder: String) throws -> [String] {
+        try storage.read { try $0.descendants(.kvMetadata, scope: scope, folder: folder) }
+    }
+
+    /// What there is about each of these keys; a subfolder's name stands for the key of that name, when there is one.
+    package func metadata(of names: [String], folder: String) throws -> [(name: String, metadata: KVMetadata?)] {
+        try storage.read { reader in
+            try names.map { name in
+                let key = name.utf8.last == UInt8(ascii: "/") ? String(name.dropLast()) : name
+                return (name, try KVVersioned.metadata(reader, scope, try SecretPath(folder + key)))
+            }
+        }
+    }
+
     // MARK: Writing
 
     package func write(_ path: SecretPath, data: SecretPayload, cas: Int?) async throws -> Stored {
@@ -76,9 +91,9 @@ package struct KVVersioned: Sendable {
         return try await storage.write { transaction in
             let config = try KVVersioned.config(transaction, scope)
             guard let metadata = try KVVersioned.metadata(transaction, scope, path) else { return nil }
+            try metadata.check(cas: cas, config: config)
             let latest = try KVVersioned.stored(transaction, scope, path, metadata, metadata.currentVersion, now)
             guard let latest, let data = latest.data else { return latest }
-            try metadata.check(cas: cas, config: config)
             let merged = SecretPayload(try JSONMerge.apply(merge, to: data.bytes))
             return try KVVersioned.append(transaction, scope, path, metadata, merged, config, now)
         }
@@ -98,9 +113,9 @@ package struct KVVersioned: Sendable {
     }
 
     package func destroy(_ path: SecretPath, versions: [Int]) async throws {
-        let (scope, now) = (scope, now())
+        let scope = scope
         try await change(path) { metadata, _, transaction in
-            for version in metadata.destroy(versions, now: now) {
+            for version in metadata.destroy(versions) {
                 try transaction.delete(RecordKey(.kvVersion, scope: scope, path.text, version: version))
             }
         }
@@ -119,20 +134,26 @@ package struct KVVersioned: Sendable {
     }
 
     /// Changes the key's own settings.
-    /// - Parameter creates: make the key when it is not there; otherwise `false` is returned.
+    /// - Parameter creates: make the key when it is not there; otherwise `nil` is returned.
+    /// - Returns: the mount's settings, which may overrule the key's.
     package func updateMetadata(
-        _ path: SecretPath, creates: Bool, _ change: @escaping @Sendable (inout KVMetadata) throws -> Void
-    ) async throws -> Bool {
+        _ path: SecretPath, cas: Int?, creates: Bool, _ change: @escaping @Sendable (inout KVMetadata) throws -> Void
+    ) async throws -> KVConfig? {
         let (scope, now) = (scope, now())
         return try await storage.write { transaction in
             let found = try KVVersioned.metadata(transaction, scope, path)
-            guard creates || found != nil else { return false }
+            guard creates || found != nil else { return nil }
+            if found == nil, let cas, cas != 0 {
+                throw AirlockError.badRequest("metadata_cas must be 0 when creating new metadata")
+            }
+            let config = try KVVersioned.config(transaction, scope)
             var metadata = found ?? KVMetadata(now: now)
+            try metadata.check(metadataCAS: cas, config: config)
             try change(&metadata)
             metadata.metadataVersion += 1
             metadata.updated = now
             try transaction.put(RecordKey(.kvMetadata, scope: scope, path.text), value: metadata)
-            return true
+            return config
         }
     }
 
@@ -141,7 +162,7 @@ package struct KVVersioned: Sendable {
         try await storage.write { transaction in
             var config = try KVVersioned.config(transaction, scope)
             change(&config)
-            try transaction.put(RecordKey(.kvConfig, scope: scope, "config"), value: config)
+            try transaction.put(KVVersioned.configKey(scope), value: config)
         }
     }
 
@@ -164,8 +185,10 @@ package struct KVVersioned: Sendable {
         try reader.value(KVMetadata.self, RecordKey(.kvMetadata, scope: scope, path.text))
     }
 
+    static func configKey(_ scope: String) -> RecordKey { RecordKey(.kvConfig, scope: scope, "config") }
+
     private static func config(_ reader: any StorageReader, _ scope: String) throws -> KVConfig {
-        try reader.value(KVConfig.self, RecordKey(.kvConfig, scope: scope, "config")) ?? KVConfig()
+        try reader.value(KVConfig.self, configKey(scope)) ?? KVConfig()
     }
 
     private static func stored(

@@ -66,11 +66,10 @@ extension AuditTrail {
     /// - Returns: `nil` where nothing is logged.
     convenience init?(_ request: VaultRequest, _ services: Services) {
         guard let log = services.audit, !AuditTrail.unaudited.contains(request.path) else { return nil }
-        let isFolder = (request.operation == .list || request.operation == .scan) && !request.path.hasSuffix("/")
         self.init(
             AuditedRequest(
                 id: RandomText.uuid(), operation: AuditTrail.operation(request.operation),
-                path: isFolder ? request.path + "/" : request.path,
+                path: request.pathAsRouted,
                 namespace: services.registry.namespace.isRoot
                     ? request.namespace : String(services.registry.namespace.path.dropLast()),
                 source: request.source, token: request.token),

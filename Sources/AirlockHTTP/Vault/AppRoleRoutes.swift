@@ -7,7 +7,7 @@ enum AppRoleRoutes {
         [
             // A read too ends in the complaint about the missing role id, as on OpenBao.
             Route("login", access: .open, fields: ["role_id", "secret_id"], [.write: login, .read: login]),
-            Route("role", [.list: list]),
+            Route("role", fields: ListPage.fields, [.list: list]),
             Route("role/{name:}", exists: exists, [.read: read, .write: write, .delete: delete]),
             Route("role/{name:}/role-id", [.read: readRoleID, .write: writeRoleID]),
             Route(
@@ -29,7 +29,7 @@ enum AppRoleRoutes {
                 [.read: readField(path), .write: writeField(path), .delete: resetField(path.field)])
         }
 
-    private static let secretIDFields: Set = ["metadata", "cidr_list", "token_bound_cidrs", "ttl", "num_uses"]
+    private static let secretIDFields = ListPage.fields.union(["metadata", "cidr_list", "token_bound_cidrs", "ttl", "num_uses"])
 
     private static func roles(_ call: Call) throws -> AppRoles {
         guard let mount = call.mount else { throw AirlockError.unsupportedPath }
@@ -51,7 +51,9 @@ enum AppRoleRoutes {
 
     private static func exists(_ call: Call) throws -> Bool { try roles(call).role(call["name"]) != nil }
 
-    private static let list: Route.Handler = { call in try .keys(try roles(call).names()) }
+    private static let list: Route.Handler = { call in
+        try .keys(try ListPage(call).cut(try roles(call).names()))
+    }
 
     private static let read: Route.Handler = { call in
         guard let role = try roles(call).role(call["name"]) else { throw AirlockError.absent }
@@ -182,7 +184,7 @@ enum AppRoleRoutes {
         guard try roles(call).role(call["name"]) != nil else {
             throw AirlockError.badRequest("role \"\(call["name"])\" does not exist")
         }
-        return try .keys(try roles(call).secretIDAccessors(call["name"]))
+        return try .keys(try ListPage(call).cut(try roles(call).secretIDAccessors(call["name"])))
     }
 
     private static let lookupSecretID: Route.Handler = { call in

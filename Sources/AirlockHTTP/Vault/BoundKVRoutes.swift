@@ -190,14 +190,7 @@ extension Call {
 
     /// `?version=`; zero, negative and empty mean the latest (VAULT-PROTOCOL 2.3).
     var version: Int? {
-        get throws {
-            let query = Fields(.object(request.query.map { .init($0.key, .string($0.value)) }))
-            do {
-                return try query.integer("version").flatMap { $0 > 0 ? $0 : nil }
-            } catch let error as AirlockError {
-                throw AirlockError.badRequest("Field validation failed: \(error.message ?? "")")
-            }
-        }
+        get throws { try queryInteger("version").flatMap { $0 > 0 ? $0 : nil } }
     }
 
     /// What the client says in `Cache-Control`, if it may: asking the backend at will is a way to wear it out.

@@ -55,6 +55,10 @@ struct Fields: Sendable {
         case .string("false"), .string("0"), .string("f"), .string("F"), .string("FALSE"), .string("False"),
             .string(""):
             return false
+        case .string:
+            throw AirlockError.badRequest(
+                "error converting input for field \"\(name)\": '' cannot parse value as 'bool': strconv.ParseBool: invalid syntax"
+            )
         default: throw mismatch(name, value, expected: "bool")
         }
     }

@@ -3,7 +3,9 @@ import AirlockCore
 /// KV version 1 below its mount (VAULT-PROTOCOL 3). The whole body is the secret.
 enum KVPlainRoutes {
     static let table: [Route] = [
-        Route("{path*}", exists: exists, [.read: read, .list: list, .write: write, .delete: delete])
+        Route(
+            "{path*}", exists: exists, fields: [],
+            [.read: read, .list: list, .scan: scan, .write: write, .delete: delete])
     ]
 
     private static func engine(_ call: Call) throws -> KVPlain {
@@ -23,21 +25,27 @@ enum KVPlainRoutes {
         return .json(data.json, leaseDuration: try lease(data, call))
     }
 
-    /// The secret's own `ttl`, else its `lease`, else the mount's default.
+    /// The secret's own `ttl`, else its `lease`, else the mount's default. What is no duration is the default too, but null
+    /// and an empty text are 0, and there is no lower limit.
     private static func lease(_ data: SecretPayload, _ call: Call) throws -> Int {
-        let fields = Fields(try JSON(parsing: data.bytes))
-        for name in ["ttl", "lease"] where fields[name] != nil {
-            if let nanoseconds = try? fields.duration(name), nanoseconds > 0 { return Int(nanoseconds / 1_000_000_000) }
-            break
-        }
-        return call.mount?.effectiveDefaultTTL ?? Mount.systemLeaseTTL
+        let json = try JSON(parsing: data.bytes)
+        let fallback = call.mount?.effectiveDefaultTTL ?? Mount.systemLeaseTTL
+        guard let name = ["ttl", "lease"].first(where: { json[$0] != nil }) else { return fallback }
+        if json[name]?.isNull ?? true || json[name] == .string("") { return 0 }
+        guard let nanoseconds = try? Fields(json).duration(name) else { return fallback }
+        return Int(nanoseconds / 1_000_000_000)
     }
 
     private static let list: Route.Handler = { call in
         try .keys(try engine(call).list(folder: try SecretPath.folder(call["path"])))
     }
 
+    private static let scan: Route.Handler = { call in
+        .scanned(try engine(call).scan(folder: try SecretPath.folder(call["path"])))
+    }
+
     private static let write: Route.Handler = { call in
+        guard !call["path"].isEmpty else { throw AirlockError.badRequest("missing path") }
         let path = try SecretPath(call["path"])
         guard !call.fields.names.isEmpty else { throw AirlockError.badRequest("missing data fields") }
         try await engine(call).write(path, data: SecretPayload(call.request.body))

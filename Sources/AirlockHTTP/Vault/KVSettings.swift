@@ -1,6 +1,7 @@
 import AirlockCore
 
-/// The settings a KV version 2 key or mount can be given; only those sent change (VAULT-PROTOCOL 2.7, 2.8).
+/// The settings a KV version 2 key or mount can be given; only those sent change, and null sets one back to its default,
+/// but for `delete_version_after`, which it leaves (VAULT-PROTOCOL 2.7, 2.8).
 struct KVSettings: Sendable {
     private var maxVersions: Int?
     private var casRequired: Bool?
@@ -10,20 +11,15 @@ struct KVSettings: Sendable {
     private var customMetadata: [String: String?]?
     private var removesCustomMetadata = false
 
-    /// - Parameter resetsNulls: a member sent as null goes back to its default, as PATCH does.
-    init(_ fields: Fields, resetsNulls: Bool, allowsNegative: Bool = false) throws {
-        let isReset = { (name: String) in resetsNulls && fields.names.contains(name) && fields[name] == nil }
+    init(_ fields: Fields, allowsNegative: Bool = false) throws {
+        let isReset = { (name: String) in fields.names.contains(name) && fields[name] == nil }
         maxVersions = try fields.integer("max_versions") ?? (isReset("max_versions") ? 0 : nil)
         casRequired = try fields.flag("cas_required") ?? (isReset("cas_required") ? false : nil)
         metadataCasRequired =
             try fields.flag("metadata_cas_required") ?? (isReset("metadata_cas_required") ? false : nil)
-        deleteVersionAfter =
-            try fields.duration("delete_version_after") ?? (isReset("delete_version_after") ? 0 : nil)
-        guard metadataCasRequired != true else {
-            throw AirlockError.badRequest("metadata_cas_required is not enforced by Airlock and therefore refused")
-        }
-        if let wanted = maxVersions, wanted < 0 {
-            throw AirlockError.badRequest("max_versions cannot be negative")
+        deleteVersionAfter = try fields.duration("delete_version_after")
+        if let wanted = maxVersions, !(0...KVSettings.versionLimit).contains(wanted) {
+            throw AirlockError.badRequest("max_versions must be between 0 and \(KVSettings.versionLimit)")
         }
         if let after = deleteVersionAfter, after < 0, !allowsNegative {
             throw AirlockError.badRequest("delete_version_after cannot be negative")
@@ -32,13 +28,27 @@ struct KVSettings: Sendable {
         if let members = fields["custom_metadata"] { customMetadata = try KVSettings.customMetadata(members) }
     }
 
-    static let names: Set<String> = [
-        "max_versions", "cas_required", "metadata_cas_required", "delete_version_after", "custom_metadata",
+    /// OpenBao keeps the number in 32 bits.
+    private static let versionLimit = Int(UInt32.max)
+
+    static let mountFields: Set<String> = [
+        "max_versions", "cas_required", "metadata_cas_required", "delete_version_after",
     ]
+    static let keyFields = mountFields.union(["custom_metadata", "metadata_cas"])
 
     var isEmpty: Bool {
         maxVersions == nil && casRequired == nil && metadataCasRequired == nil && deleteVersionAfter == nil
             && customMetadata == nil && !removesCustomMetadata
+    }
+
+    /// What was asked of a key and does not count, because its mount demands otherwise.
+    func overruled(by config: KVConfig) -> [String] {
+        var names: [String] = []
+        if casRequired == false, config.casRequired { names.append("cas_required") }
+        if metadataCasRequired == false, config.metadataCasRequired { names.append("metadata_cas_required") }
+        return names.map {
+            "\"\($0)\" set to false, but is mandated by backend config. This value will be ignored."
+        }
     }
 
     private static func customMetadata(_ json: JSON) throws -> [String: String?] {
@@ -62,7 +72,7 @@ struct KVSettings: Sendable {
         return map
     }
 
-    /// - Parameter merges: custom metadata is merged member by member (PATCH), not replaced.
+    /// - Parameter merges: custom metadata is merged member by member (PATCH), not replaced; only there null is no value.
     func apply(to metadata: inout KVMetadata, merges: Bool) throws {
         if let maxVersions { metadata.maxVersions = maxVersions }
         if let casRequired { metadata.casRequired = casRequired }
@@ -71,7 +81,7 @@ struct KVSettings: Sendable {
         if removesCustomMetadata { metadata.customMetadata = nil }
         guard let customMetadata else { return }
         var map = merges ? metadata.customMetadata ?? [:] : [:]
-        for (name, value) in customMetadata { map[name] = value }
+        for (name, value) in customMetadata { map[name] = value ?? (merges ? nil : "") }
         try KVSettings.check(map)
         metadata.customMetadata = map
     }
@@ -83,16 +93,32 @@ struct KVSettings: Sendable {
         if let deleteVersionAfter { config.deleteVersionAfter = deleteVersionAfter }
     }
 
-    /// Vault's limits: 64 keys of up to 128 bytes, values of up to 512.
+    /// Vault's limits: 64 keys of up to 128 bytes, values of up to 512, and nothing that cannot be shown.
     private static func check(_ map: [String: String]) throws {
         guard map.count <= 64 else {
-            throw AirlockError.badRequest(
-                "custom_metadata validation failed: payload must contain at most 64 keys, provided \(map.count)")
+            throw refused("payload must contain at most 64 keys, provided \(map.count)")
         }
         for (name, value) in map {
             guard (1...128).contains(name.utf8.count), (1...512).contains(value.utf8.count) else {
-                throw AirlockError.badRequest(
-                    "custom_metadata validation failed: keys have 1 to 128 bytes, values 1 to 512")
+                throw refused("keys have 1 to 128 bytes, values 1 to 512")
+            }
+            guard isPrintable(name), isPrintable(value) else {
+                throw refused("a key or a value contains unprintable characters")
+            }
+        }
+    }
+
+    private static func refused(_ reason: String) -> AirlockError {
+        .badRequest(AirlockError.multi("custom_metadata validation failed: \(reason)"))
+    }
+
+    /// Go's `unicode.IsPrint`: letters, marks, numbers, punctuation, symbols, and of the blanks only the ordinary one.
+    private static func isPrintable(_ text: String) -> Bool {
+        text.unicodeScalars.allSatisfy { scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false
+            case .spaceSeparator: scalar == " "
+            default: true
             }
         }
     }

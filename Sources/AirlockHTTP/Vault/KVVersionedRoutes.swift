@@ -3,27 +3,55 @@ import HTTPTypes
 
 /// KV version 2 below its mount (VAULT-PROTOCOL 2).
 enum KVVersionedRoutes {
-    static let table: [Route] = [
-        Route("config", [.read: readConfig, .write: writeConfig]),
-        Route(
-            "data/{path*}", exists: exists, fields: ["data", "options", "version"],
-            [.read: read, .write: write, .patch: patch, .delete: delete]),
-        Route("data", [.read: rootRead]),
-        Route("metadata", [.list: list, .read: rootRead]),
-        Route(
-            "metadata/{path*}", exists: exists, fields: KVSettings.names,
-            [
-                .list: list, .read: readMetadata, .write: writeMetadata, .patch: patchMetadata, .delete: deleteMetadata,
-            ]),
-        Route("delete/{path*}", [.write: deleteVersions]),
-        Route("undelete/{path*}", [.write: undeleteVersions]),
-        Route("destroy/{path*}", [.write: destroyVersions]),
-        Route("subkeys/{path*}", [.read: readSubkeys]),
+    static let table: [Route] =
+        [
+            Route(
+                "config", fields: KVSettings.mountFields,
+                [.read: readConfig, .write: writeConfig, .list: unroutedHandler, .scan: unroutedHandler]),
+            Route(
+                "data/{path*}", exists: exists, fields: ["data", "options", "version"],
+                [.read: read, .write: write, .patch: patch, .delete: delete]),
+            Route(
+                "metadata/{path*}", exists: exists, fields: KVSettings.keyFields.union(ListPage.fields),
+                [
+                    .list: list, .scan: scan, .read: readMetadata, .write: writeMetadata, .patch: patchMetadata,
+                    .delete: deleteMetadata,
+                ]),
+            Route("detailed-metadata/{path*}", fields: ListPage.fields, [.list: listDetails, .scan: scanDetails]),
+            Route("delete/{path*}", [.write: deleteVersions]),
+            Route("undelete/{path*}", [.write: undeleteVersions]),
+            Route("destroy/{path*}", [.write: destroyVersions]),
+            Route("subkeys/{path*}", fields: ["version", "depth"], [.read: readSubkeys]),
+        ] + roots
+
+    /// The same paths without a key: some can be listed there, and what else is asked meets one of two refusals.
+    private static let roots = [
+        root("data", refusal: rootRefusal), root("delete", refusal: rootRefusal),
+        root("undelete", refusal: rootRefusal), root("destroy", refusal: rootRefusal),
+        root(
+            "metadata", refusal: rootRefusal, fields: KVSettings.keyFields.union(ListPage.fields),
+            [.list: list, .scan: scan]),
+        root("subkeys", refusal: unroutedHandler),
+        root(
+            "detailed-metadata", refusal: unroutedHandler, fields: ListPage.fields,
+            [.list: listDetails, .scan: scanDetails]),
     ]
+
+    private static func root(
+        _ path: String, refusal: @escaping Route.Handler, fields: Set<String>? = nil,
+        _ lists: [VaultRequest.Operation: Route.Handler] = [:]
+    ) -> Route {
+        var operations = lists
+        for operation in [VaultRequest.Operation.read, .write, .patch, .delete] { operations[operation] = refusal }
+        return Route(path, fields: fields, operations)
+    }
 
     /// A client that takes the mount for version 1 ends here.
     static func unrouted(_ call: Call) -> VaultResponse {
-        let command = call.request.operation == .list ? "list" : "get"
+        let commands: [VaultRequest.Operation: String] = [
+            .list: "list", .scan: "scan", .write: "put", .patch: "patch", .delete: "delete",
+        ]
+        let command = commands[call.request.operation] ?? "get"
         return .warning(
             """
             Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use. \
@@ -31,7 +59,9 @@ enum KVVersionedRoutes {
             """, status: .notFound)
     }
 
-    private static let rootRead: Route.Handler = { _ in
+    private static let unroutedHandler: Route.Handler = { call in unrouted(call) }
+
+    private static let rootRefusal: Route.Handler = { _ in
         .warning("Non-listing operations on the root of a K/V v2 mount are not supported.", status: .notFound)
     }
 
@@ -66,15 +96,16 @@ enum KVVersionedRoutes {
 
     private static let patch: Route.Handler = { call in
         let path = try SecretPath(call["path"])
-        let merge = try JSON(parsing: try data(call).bytes)
-        guard let stored = try await engine(call).patch(path, merge: merge, cas: try cas(call)) else {
+        let (merge, cas) = (try JSON(parsing: try data(call).bytes), try cas(call))
+        guard let stored = try await engine(call).patch(path, merge: merge, cas: cas) else {
             return .empty(.notFound)
         }
         return .data(stored.members, status: stored.data == nil ? .notFound : .ok)
     }
 
     private static let delete: Route.Handler = { call in
-        try await engine(call).delete(try SecretPath(call["path"]), versions: nil)
+        // What cannot be there is gone already.
+        if let path = try? SecretPath(call["path"]) { try await engine(call).delete(path, versions: nil) }
         return .noContent
     }
 
@@ -83,39 +114,57 @@ enum KVVersionedRoutes {
         guard let bytes = call.request.verbatim("data"), let value = call.request.fields["data"] else {
             throw AirlockError.badRequest("no data provided")
         }
-        guard value.isNull || value.members != nil else {
-            throw AirlockError.badRequest(
-                "error converting input for field \"data\": '' expected type 'map[string]interface {}', got unconvertible type '\(value.goType)'"
-            )
-        }
+        guard value.isNull || value.members != nil else { throw notAnObject("data", value, call) }
         return SecretPayload(bytes)
     }
 
+    /// A `cas` that is null counts as 0.
     private static func cas(_ call: Call) throws -> Int? {
         guard let options = call.fields["options"] else { return nil }
-        guard options.members != nil else {
-            throw AirlockError.badRequest(
-                "error converting input for field \"options\": '' expected type 'map[string]interface {}', got unconvertible type '\(options.goType)'"
-            )
-        }
+        guard options.members != nil else { throw notAnObject("options", options, call) }
         do {
-            return try Fields(options).integer("cas")
+            return try Fields(options).integer("cas") ?? (options["cas"] == nil ? nil : 0)
         } catch is AirlockError {
             throw AirlockError.badRequest("error parsing check-and-set parameter")
         }
     }
 
+    private static func notAnObject(_ name: String, _ value: JSON, _ call: Call) -> AirlockError {
+        // OpenBao checks the fields of a PATCH one step earlier, and says so.
+        let prefix = call.request.operation == .patch ? "Field validation failed: " : ""
+        return .badRequest(
+            prefix
+                + "error converting input for field \"\(name)\": '' expected type 'map[string]interface {}', got unconvertible type '\(value.goType)'"
+        )
+    }
+
     // MARK: Versions
 
+    /// Numbers, texts that say numbers, or one text of them between commas.
     private static func versions(_ call: Call, verb: String) throws -> [Int] {
-        let numbers = try call.fields.list("versions") ?? []
-        guard !numbers.isEmpty else { throw AirlockError.badRequest("\(verb) version number provided") }
-        return try numbers.map { text in
-            guard let number = Int(text) else {
-                throw AirlockError.badRequest("error converting input for field \"versions\": not a number")
-            }
-            return number
+        var elements: [JSON]
+        switch call.fields["versions"] {
+        case nil: elements = []
+        case .array(let sent)?: elements = sent
+        case .string(let text)?: elements = text.split(separator: ",").map { .string(String($0)) }
+        case let other?: elements = [other]
         }
+        guard !elements.isEmpty else { throw AirlockError.badRequest("\(verb) version number provided") }
+        return try elements.enumerated().map { index, element in
+            switch element {
+            case .number(let text), .string(let text):
+                if let number = Int(text) { return number }
+                throw badVersion(index, "cannot parse value as 'int': strconv.ParseInt: invalid syntax")
+            default:
+                throw badVersion(index, "expected type 'int', got unconvertible type '\(element.goType)'")
+            }
+        }
+    }
+
+    private static func badVersion(_ index: Int, _ reason: String) -> AirlockError {
+        .badRequest(
+            "Field validation failed: error converting input for field \"versions\": decoding failed due to the following error(s):\n\n'[\(index)]' \(reason)"
+        )
     }
 
     private static let deleteVersions: Route.Handler = { call in
@@ -139,28 +188,57 @@ enum KVVersionedRoutes {
     // MARK: Lists and subkeys
 
     private static let list: Route.Handler = { call in
-        try .keys(try engine(call).list(folder: try SecretPath.folder(call["path"])))
+        let page = try ListPage(call)
+        return try .keys(page.cut(try engine(call).list(folder: try SecretPath.folder(call["path"]))))
+    }
+
+    /// The page that is asked for is checked, and then all keys come.
+    private static let scan: Route.Handler = { call in
+        _ = try ListPage(call)
+        return .scanned(try engine(call).scan(folder: try SecretPath.folder(call["path"])))
+    }
+
+    private static let listDetails: Route.Handler = { call in
+        let folder = try SecretPath.folder(call["path"])
+        let names = try ListPage(call).cut(try engine(call).list(folder: folder))
+        guard !names.isEmpty else { throw AirlockError.absent }
+        return try details(call, names, folder)
+    }
+
+    private static let scanDetails: Route.Handler = { call in
+        _ = try ListPage(call)
+        let folder = try SecretPath.folder(call["path"])
+        let names = try engine(call).scan(folder: folder)
+        return names.isEmpty ? .scanned([]) : try details(call, names, folder)
+    }
+
+    private static func details(_ call: Call, _ names: [String], _ folder: String) throws -> VaultResponse {
+        let found = try engine(call).metadata(of: names, folder: folder)
+        return .data([
+            .init("keys", .strings(names)),
+            .init("key_info", .object(found.map { .init($0.name, .object($0.metadata.map(members) ?? [])) })),
+        ])
     }
 
     private static let readSubkeys: Route.Handler = { call in
-        let query = Fields(.object(call.request.query.map { .init($0.key, .string($0.value)) }))
-        let (version, depth) = (try query.integer("version"), max(0, try query.integer("depth") ?? 0))
+        let (version, depth) = (try call.version, try call.queryInteger("depth") ?? 0)
         guard let path = try? SecretPath(call["path"]), let stored = try engine(call).read(path, version: version)
         else {
             throw AirlockError.absent
         }
-        let names = try stored.data.map { subkeys(of: try JSON(parsing: $0.bytes), depth: depth) } ?? JSON.null
+        let data = try stored.data.map { try JSON(parsing: $0.bytes) }
+        let names = data?.members?.isEmpty ?? false ? [:] : data.map { subkeys(of: $0, depth: depth) } ?? .null
         return .data(
             [.init("metadata", .object(stored.members)), .init("subkeys", names)],
             status: stored.data == nil ? .notFound : .ok)
     }
 
-    /// The names without the values; arrays, scalars and empty objects are null. Depth 0 is unlimited.
+    /// The names without the values; arrays, scalars and empty objects are null. Depth 0 is unlimited, a negative one is 1.
     private static func subkeys(of json: JSON, depth: Int) -> JSON {
         guard case .object(let members) = json, !members.isEmpty else { return .null }
         return .object(
             members.map {
-                .init($0.name, depth == 1 ? .null : subkeys(of: $0.value, depth: depth == 0 ? 0 : depth - 1))
+                .init($0.name, depth == 1 || depth < 0 ? .null : subkeys(of: $0.value, depth: max(0, depth - 1)))
             }
             .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) })
     }
@@ -168,10 +246,15 @@ enum KVVersionedRoutes {
     // MARK: Metadata and config
 
     private static let readMetadata: Route.Handler = { call in
+        _ = try ListPage(call)
         guard let path = try? SecretPath(call["path"]), let found = try engine(call).metadata(path) else {
             throw AirlockError.absent
         }
-        let versions = found.versions.sorted { $0.key < $1.key }.map { number, state in
+        return .data(members(found))
+    }
+
+    private static func members(_ metadata: KVMetadata) -> [JSON.Member] {
+        let versions = metadata.versions.sorted { $0.key < $1.key }.map { number, state in
             JSON.Member(
                 String(number),
                 [
@@ -179,38 +262,52 @@ enum KVVersionedRoutes {
                     "deletion_time": .string(state.deletion?.rfc3339 ?? ""), "destroyed": .bool(state.destroyed),
                 ])
         }
-        return .data([
-            .init("cas_required", .bool(found.casRequired)), .init("created_time", .string(found.created.rfc3339)),
-            .init("current_metadata_version", .integer(found.metadataVersion)),
-            .init("current_version", .integer(found.currentVersion)),
-            .init("custom_metadata", found.customMetadataJSON),
-            .init("delete_version_after", .string(GoDuration.format(found.deleteVersionAfter))),
-            .init("max_versions", .integer(found.maxVersions)),
-            .init("metadata_cas_required", .bool(found.metadataCasRequired)),
-            .init("oldest_version", .integer(found.oldestVersion)),
-            .init("updated_time", .string(found.updated.rfc3339)), .init("versions", .object(versions)),
-        ])
+        return [
+            .init("cas_required", .bool(metadata.casRequired)),
+            .init("created_time", .string(metadata.created.rfc3339)),
+            .init("current_metadata_version", .integer(metadata.metadataVersion)),
+            .init("current_version", .integer(metadata.currentVersion)),
+            .init("custom_metadata", metadata.customMetadataJSON),
+            .init("delete_version_after", .string(GoDuration.format(metadata.deleteVersionAfter))),
+            .init("max_versions", .integer(metadata.maxVersions)),
+            .init("metadata_cas_required", .bool(metadata.metadataCasRequired)),
+            .init("oldest_version", .integer(metadata.oldestVersion)),
+            .init("updated_time", .string(metadata.updated.rfc3339)), .init("versions", .object(versions)),
+        ]
     }
 
     private static let writeMetadata: Route.Handler = { call in
         let path = try SecretPath(call["path"])
-        let settings = try KVSettings(call.fields, resetsNulls: false)
-        guard !settings.isEmpty else { return .noContent }
-        _ = try await engine(call).updateMetadata(path, creates: true) { try settings.apply(to: &$0, merges: false) }
-        return .noContent
+        return try await change(call, path, try KVSettings(call.fields), try metadataCAS(call), merges: false)
     }
 
     private static let patchMetadata: Route.Handler = { call in
         let path = try SecretPath(call["path"])
-        let settings = try KVSettings(call.fields, resetsNulls: true)
-        let found = try await engine(call).updateMetadata(path, creates: false) {
-            try settings.apply(to: &$0, merges: true)
+        let (settings, cas) = try call.validated { (try KVSettings(call.fields), try metadataCAS(call)) }
+        return try await change(call, path, settings, cas, merges: true)
+    }
+
+    /// - Parameter merges: as PATCH does, which also makes no key.
+    private static func change(_ call: Call, _ path: SecretPath, _ settings: KVSettings, _ cas: Int?, merges: Bool)
+        async throws -> VaultResponse
+    {
+        guard !settings.isEmpty else { return .noContent }
+        let config = try await engine(call).updateMetadata(path, cas: cas, creates: !merges) {
+            try settings.apply(to: &$0, merges: merges)
         }
-        return found ? .noContent : .empty(.notFound)
+        guard let config else { return .empty(.notFound) }
+        let warnings = settings.overruled(by: config)
+        return warnings.isEmpty ? .noContent : .warnings(warnings)
+    }
+
+    /// One that is null counts as 0.
+    private static func metadataCAS(_ call: Call) throws -> Int? {
+        try call.fields.integer("metadata_cas") ?? (call.request.fields["metadata_cas"] == nil ? nil : 0)
     }
 
     private static let deleteMetadata: Route.Handler = { call in
-        try await engine(call).deleteMetadata(try SecretPath(call["path"]))
+        // What cannot be there is gone already.
+        if let path = try? SecretPath(call["path"]) { try await engine(call).deleteMetadata(path) }
         return .noContent
     }
 
@@ -218,14 +315,14 @@ enum KVVersionedRoutes {
         let config = try engine(call).config()
         return .data([
             .init("cas_required", .bool(config.casRequired)),
-            .init("delete_version_after", .string(GoDuration.format(max(0, config.deleteVersionAfter)))),
+            .init("delete_version_after", .string(GoDuration.format(config.deleteVersionAfter))),
             .init("max_versions", .integer(config.maxVersions)),
             .init("metadata_cas_required", .bool(config.metadataCasRequired)),
         ])
     }
 
     private static let writeConfig: Route.Handler = { call in
-        let settings = try KVSettings(call.fields, resetsNulls: false, allowsNegative: true)
+        let settings = try call.validated { try KVSettings(call.fields, allowsNegative: true) }
         try await engine(call).updateConfig { settings.apply(to: &$0) }
         return .noContent
     }

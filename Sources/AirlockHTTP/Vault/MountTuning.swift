@@ -76,12 +76,13 @@ enum MountTuning {
         { call in
             let fields = call.fields
             let path = MountRoutes.normalised(call["path"])
-            if !auth, path == "sys/" {
+            if !auth, path == "sys/" || path == CubbyholeRoutes.mount.path {
                 guard let name = fields.names.sorted().first(where: { isSet(fields[$0]) }) else { return .noContent }
                 throw AirlockError.badRequest("cannot tune parameter \(name) of \(path)")
             }
             let options = try fields.map("options") ?? [:]
-            try await call.services.registry.tune(path, auth: auth) { mount in
+            let now = call.services.now()
+            let isUpgrade = try await call.services.registry.tune(path, auth: auth) { mount, transaction in
                 if let description = try fields.string("description") { mount.description = description }
                 if !auth, isSet(fields["token_type"]) {
                     throw AirlockError.badRequest("'token_type' can only be modified on auth mounts")
@@ -92,10 +93,19 @@ enum MountTuning {
                         "backend max lease TTL of \(mount.maxLeaseTTL) would be less than backend default lease TTL of \(mount.defaultLeaseTTL)"
                     )
                 }
+                let wasPlain = mount.kvVersion == 1
                 if !auth, let version = options["version"] { try checkVersion(version, of: mount) }
                 if !options.isEmpty { mount.options = (mount.options ?? [:]).merging(options) { $1 } }
+                guard !auth, wasPlain, mount.kvVersion == 2 else { return false }
+                try KVUpgrade.run(transaction, mount, now: now)
+                return true
             }
-            return .noContent
+            guard isUpgrade else { return .noContent }
+            return .warning(
+                """
+                Upgrading mount from version 1 to version 2. This mount will be unavailable for a brief period and will \
+                resume service shortly.
+                """)
         }
     }
 
@@ -103,11 +113,9 @@ enum MountTuning {
         guard version == "1" || version == "2" else {
             throw AirlockError.badRequest("invalid version provided: use 1 or 2")
         }
-        guard version != String(mount.kvVersion) else { return }
-        throw AirlockError.badRequest(
-            mount.kvVersion == 2
-                ? "cannot downgrade mount from version 2"
-                : "upgrading a mount to version 2 is not supported: enable a new one and copy the secrets")
+        guard version == "2" || mount.kvVersion == 1 else {
+            throw AirlockError.badRequest("cannot downgrade mount from version 2")
+        }
     }
 
     private static func apply(_ fields: Fields, to mount: inout Mount) throws {

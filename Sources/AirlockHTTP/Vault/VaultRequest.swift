@@ -83,7 +83,9 @@ struct VaultRequest: Sendable {
     }
 
     /// As Vault's router sees it: a list is of a folder.
-    var pathAsRouted: String { operation == .list && !path.hasSuffix("/") ? path + "/" : path }
+    var pathAsRouted: String {
+        (operation == .list || operation == .scan) && !path.hasSuffix("/") ? path + "/" : path
+    }
 
     /// The value of a top-level member exactly as it was sent.
     func verbatim(_ member: String) -> [UInt8]? { memberRanges[member].map { Array(body[$0]) } }
@@ -157,8 +159,12 @@ struct VaultRequest: Sendable {
     private static func operation(_ method: HTTPRequest.Method, query: [String: String]) throws -> Operation {
         switch method.rawValue {
         case "GET":
-            if try flag(query["list"]) { return .list }
-            return try flag(query["scan"]) ? .scan : .read
+            switch (try flag(query["list"]), try flag(query["scan"])) {
+            case (true, true): throw AirlockError(.badRequest, nil)
+            case (true, false): return .list
+            case (false, true): return .scan
+            case (false, false): return .read
+            }
         case "LIST": return .list
         case "SCAN": return .scan
         case "POST", "PUT": return .write

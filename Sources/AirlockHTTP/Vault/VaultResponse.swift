@@ -68,7 +68,11 @@ struct VaultResponse: Sendable {
 
     /// A call that would answer 204 but has something to say.
     static func warning(_ text: String, status: HTTPResponse.Status = .ok) -> VaultResponse {
-        VaultResponse(status: status, body: .envelope(Envelope(warnings: [text])))
+        warnings([text], status: status)
+    }
+
+    static func warnings(_ texts: [String], status: HTTPResponse.Status = .ok) -> VaultResponse {
+        VaultResponse(status: status, body: .envelope(Envelope(warnings: texts)))
     }
 
     /// A call that answers 204 unless it has something to say.

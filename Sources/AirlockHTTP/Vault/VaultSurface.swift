@@ -171,7 +171,7 @@ struct VaultSurface: Sendable {
             guard mayCreate || mayUpdate else { throw AirlockError.permissionDenied }
             if mayCreate != mayUpdate { wanted = try await exists(call) ? .update : .create }
         }
-        let changes = operation != .read && operation != .list
+        let changes = ![.read, .list, .scan].contains(operation)
         if route.access == .sudo || (route.access == .sudoToChange && changes) { wanted.insert(.sudo) }
         guard access.allows(wanted, on: call.request.path) else { throw AirlockError.permissionDenied }
     }

@@ -59,6 +59,8 @@ struct AccessControlTests {
         ("a/b/c", "a/+/c", "a/*"), ("a/b/c", "a/+/c", "a/+/c*"), ("a/b/c", "a/+/+", "a/+/*"), ("a/b", "a/+", "a/*"),
         // Then fewer plus segments, then the longer.
         ("a/b/c/d", "a/+/c/d", "a/+/+/d"), ("a/b/cd/e", "a/+/cd*", "a/+/c*"), ("a/b/c/d", "a/+/c/*", "a/+/+/*"),
+        // A plus that is no wildcard may count for one, but only here.
+        ("a/+b/c", "a/+/c", "a/+b/c*"), ("a/+b", "a/+b", "a/+"), ("a+/b/+c", "a+/b/+c", "a+/b/+c*"),
     ]
 
     @Test(arguments: precedence)
@@ -159,6 +161,26 @@ struct AccessControlTests {
             #expect(access.allows(.list, on: "m/metadata/app/sub" + slash) == sub)
             #expect(access.allows(.list, on: "m/metadata" + slash) == root)
         }
+    }
+
+    @Test func `A deny of all that lies in a folder covers the list and the scan of the folder`() throws {
+        let access = try AccessControlTests.access(
+            AccessControlTests.rule("m/*", "list", "scan") + AccessControlTests.rule("m/app/*", "deny"))
+        for path in ["m/app", "m/app/", "m/app/sub"] {
+            #expect(!access.allows(.list, on: path))
+            #expect(!access.allows(.scan, on: path))
+        }
+        #expect(access.names(on: "m/app") == ["list", "scan"], "asked of the name, not of the folder")
+        #expect(access.names(on: "m/app/") == ["deny"])
+    }
+
+    @Test(arguments: ["m/app", "m/app/", "m/app/*", "m/*", "m/+", "m/+/"])
+    func `A scan is a right of its own, and met as a list is`(policy: String) throws {
+        let access = try AccessControlTests.access(AccessControlTests.rule(policy, "scan"))
+        #expect(access.allows(.scan, on: "m/app"))
+        #expect(access.allows(.scan, on: "m/app/"))
+        #expect(!access.allows(.list, on: "m/app"))
+        #expect(!access.allows(.read, on: "m/app"))
     }
 
     @Test(arguments: ["m1", "m1/", "m1/*"])

@@ -105,6 +105,18 @@ struct PolicyTests {
             "path \"a\": \"min_wrapping_ttl\" is not enforced by Airlock and therefore refused at line 1"
         ),
         (
+            "path \"a\" { pagination_limit = 5 }",
+            "path \"a\": \"pagination_limit\" is not enforced by Airlock and therefore refused at line 1"
+        ),
+        (
+            "path \"a\" { expiration = \"2099-01-01T00:00:00Z\" }",
+            "path \"a\": \"expiration\" is not enforced by Airlock and therefore refused at line 1"
+        ),
+        (
+            "path \"a\" {\n control_group = { ttl = \"1h\" }\n}",
+            "path \"a\": \"control_group\" is not enforced by Airlock and therefore refused at line 2"
+        ),
+        (
             "{\"path\":{\"a\":{\"capabilities\":\"read\"}}}",
             "path \"a\": capabilities must be a list of strings at line 1"
         ),

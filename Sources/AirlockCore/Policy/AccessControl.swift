@@ -48,7 +48,7 @@ package struct AccessControl: Sendable {
 
     private func rule(for path: [UInt8]) -> Capabilities? { exact[path] ?? pattern(for: path) }
 
-    /// For a list the path gets a trailing slash before matching, and is tried without it when nothing matches
+    /// For a list or a scan the path gets a trailing slash before matching, and is tried without it when nothing matches
     /// (VAULT-PROTOCOL 10.4).
     private func listRule(for path: [UInt8]) -> Capabilities? {
         let bare = path.last == UInt8(ascii: "/") ? Array(path.dropLast()) : path
@@ -70,7 +70,7 @@ package struct AccessControl: Sendable {
     package func names(on path: String) -> [String] {
         guard let way else { return ["deny"] }
         if isRoot { return [Policy.root] }
-        let bare = way + (path.utf8.first == UInt8(ascii: "/") ? path.utf8.dropFirst() : path.utf8[...])
+        let bare = way + path.utf8.drop { $0 == UInt8(ascii: "/") }
         let rule = bare.last == UInt8(ascii: "/") ? listRule(for: bare) : rule(for: bare)
         guard let rule, !rule.isDenied else { return ["deny"] }
         return rule.names

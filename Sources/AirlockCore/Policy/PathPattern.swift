@@ -9,6 +9,8 @@ struct PathPattern: Sendable {
     private let segments: [[UInt8]]
     /// What the rest of the path must start with, when the pattern ends in `*`.
     private let prefix: [UInt8]?
+    /// As OpenBao counts: where a segment after the first begins with `+`, or the first is one, the first `+` of all counts for
+    /// a wildcard here, also one that is not. It decides between rules, never what they match.
     private let firstWildcard: Int
     private let wildcardSegments: Int
 
@@ -16,11 +18,11 @@ struct PathPattern: Sendable {
     init?(_ text: [UInt8]) {
         let isPrefix = text.last == UInt8(ascii: "*")
         var segments = text.split(separator: PathPattern.slash, omittingEmptySubsequences: false).map(Array.init)
-        let firstPlus = segments.firstIndex(of: PathPattern.plus)
-        guard isPrefix || firstPlus != nil else { return nil }
+        let hasSegmentWildcards =
+            segments.first == PathPattern.plus || segments.dropFirst().contains { $0.first == PathPattern.plus[0] }
+        guard isPrefix || hasSegmentWildcards else { return nil }
         self.text = text
-        let plusOffset = firstPlus.map { segments[..<$0].reduce(0) { $0 + $1.count + 1 } }
-        firstWildcard = min(plusOffset ?? text.count, isPrefix ? text.count - 1 : text.count)
+        firstWildcard = hasSegmentWildcards ? text.firstIndex(of: PathPattern.plus[0])! : text.count - 1
         prefix = isPrefix ? Array(segments.removeLast().dropLast()) : nil
         self.segments = segments
         wildcardSegments = segments.count { $0 == PathPattern.plus }

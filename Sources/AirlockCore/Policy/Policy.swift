@@ -21,6 +21,12 @@ package struct Policy: Sendable, Codable {
 
         """
 
+    /// What OpenBao's policies may say of a path and this engine would not enforce.
+    private static let unenforced: Set<String> = [
+        "allowed_parameters", "denied_parameters", "required_parameters", "min_wrapping_ttl", "max_wrapping_ttl",
+        "mfa_methods", "pagination_limit", "expiration", "list_scan_response_keys_filter_path", "control_group",
+    ]
+
     /// What each token may do unless it was made without the `default` policy. Of Vault's default policy these are the
     /// grants on paths that Airlock serves.
     package static let defaultText = """
@@ -104,8 +110,7 @@ package struct Policy: Sendable, Codable {
                 capabilities.formUnion(granted)
             case ("capabilities", _): throw failure("capabilities must be a list of strings", line: member.line)
             case ("comment", .text): continue
-            case ("allowed_parameters", _), ("denied_parameters", _), ("required_parameters", _),
-                ("min_wrapping_ttl", _), ("max_wrapping_ttl", _):
+            case (let name, _) where Policy.unenforced.contains(name):
                 throw failure("\"\(member.name)\" is not enforced by Airlock and therefore refused", line: member.line)
             default: throw failure("invalid key \"\(member.name)\"", line: member.line)
             }

@@ -73,7 +73,7 @@ package struct PolicyBlock: Sendable, Equatable {
     private static func member(_ member: JSON.Member) throws(ParseError) -> Member {
         var value = Value.other
         switch member.value {
-        case .array(let elements) where member.name == "path":
+        case .array(let elements) where member.name == "path" && !elements.isEmpty:
             var blocks: [Labelled] = []
             for element in elements { blocks += try labelled(element) }
             value = .blocks(blocks)

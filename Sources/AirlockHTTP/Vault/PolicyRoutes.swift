@@ -33,10 +33,16 @@ enum PolicyRoutes {
         }
     }
 
+    /// OpenBao's conditions on a policy itself: when it ends, and which version a write may replace.
+    private static let unenforced = ["ttl", "expiration", "cas", "cas_required"]
+
     private static let write: Route.Handler = { call in
         let name = call["name"].lowercased()
         guard name != Policy.root, name != Policy.wrapping else {
             throw AirlockError.badRequest("cannot update \"\(name)\" policy")
+        }
+        for name in unenforced where call.fields[name] != nil {
+            throw AirlockError.badRequest("\"\(name)\" of a policy is not enforced by Airlock and therefore refused")
         }
         var warnings: [String] = []
         var text = try call.fields.string("policy")

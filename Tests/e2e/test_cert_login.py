@@ -402,7 +402,7 @@ def test_a_renewal_for_a_role_that_is_gone_does_not_look_like_one(airlock_with_t
     airlock_with_tls.send("DELETE", WEB)
     answer = airlock_with_tls.send("POST", "/v1/auth/token/renew-self", {}, "good", token=token)
     assert (answer.status, answer.errors) == (
-        500, ['failed to renew entry: role "web" does not exist during renewal'])
+        500, ['1 error occurred:\n\t* failed to renew entry: role "web" does not exist during renewal\n\n'])
 
 
 def test_a_resumed_session_still_has_the_clients_certificate(airlock_with_tls, files):

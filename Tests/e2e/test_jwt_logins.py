@@ -27,12 +27,26 @@ def claims(**more):
     said = {
         "iss": "https://iss", "sub": "user", "aud": "aud1", "iat": now, "exp": now + 600, "grp": "a", "email": "e@x",
         "n": 1, "t": True, "l": ["a", "b"], "o": {"p": "q", "l": [{"z": "zz"}], "a/b": "slash"}, "groups": ["g1"]}
-    return {name: value for name, value in (said | more).items() if value is not None}
+    said = {name: value() if callable(value) else value for name, value in (said | more).items()}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+class FromNow:
+    """A time that is made when its token is, not when the test is collected."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def __call__(self):
+        return int(time.time()) + self.seconds
+
+    def __repr__(self):
+        return f"now{self.seconds:+}"
 
 
 def at(**seconds):
     """Times relative to now; a null removes the claim."""
-    return {name: value and int(time.time()) + value for name, value in seconds.items()}
+    return {name: value and FromNow(value) for name, value in seconds.items()}
 
 
 def signed(content, key=EC):
@@ -216,7 +230,7 @@ TIMES = [
     ("iat", at(iat=70, nbf=-10)), ("200", at(iat=50)), ("200", at(iat=-100, exp=None)), ("exp", at(iat=-220, exp=None)),
     ("no issued at", at(iat=None, exp=None)), ("200", at(nbf=-100, iat=None, exp=None)), ("nbf", at(iat=None, exp=600)),
     ("200", at(iat=None, exp=200)), ("nbf", at(iat=None, exp=225)), ("no issued at", {"iat": 0, "exp": 0}), ("exp", {"exp": -5}),
-    ("200", {"exp": time.time() + 600.5}), ("NumericDate", {"exp": "x"}), ("NumericDate", {"nbf": [1]}),
+    ("200", at(exp=600.5)), ("NumericDate", {"exp": "x"}), ("NumericDate", {"nbf": [1]}),
 ]
 
 

@@ -84,8 +84,14 @@ enum MountTuning {
             let now = call.services.now()
             let isUpgrade = try await call.services.registry.tune(path, auth: auth) { mount, transaction in
                 if let description = try fields.string("description") { mount.description = description }
-                if !auth, isSet(fields["token_type"]) {
-                    throw AirlockError.badRequest("'token_type' can only be modified on auth mounts")
+                if isSet(fields["token_type"]) {
+                    guard auth else {
+                        throw AirlockError.badRequest("'token_type' can only be modified on auth mounts")
+                    }
+                    guard mount.engine != .token else {
+                        throw AirlockError.badRequest(
+                            "'token_type' cannot be set for 'token' or 'ns_token' auth mounts")
+                    }
                 }
                 try apply(fields, to: &mount)
                 guard mount.maxLeaseTTL == 0 || mount.defaultLeaseTTL <= mount.maxLeaseTTL else {

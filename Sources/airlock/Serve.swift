@@ -11,10 +11,12 @@ import UnixSignals
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Serve connections and variables from the embedded encrypted store.",
+        abstract:
+            "Serve connections and variables, from a vault through the cache or from the embedded encrypted store.",
         discussion: """
             Prints `airlock ready on http://HOST:PORT` (with a certificate `https://`) once it answers. Stops on SIGTERM or \
-            SIGINT after the requests in flight; SIGHUP reads the certificate anew. On a first start the data directory gets the database, a key file and a root token, unless the token \
+            SIGINT after the requests in flight; at SIGHUP it reads the certificate and opens the audit log anew. On a first \
+            start the data directory gets the database, a key file and a root token, unless the token \
             comes from AIRLOCK_ROOT_TOKEN or AIRLOCK_ROOT_TOKEN_FILE.
             """)
 
@@ -100,8 +102,7 @@ struct Serve: AsyncParsableCommand {
         let server = Server(
             configuration: configuration, storage: storage, registry: registry, metrics: metrics, upstream: clients,
             webhook: settings.webhookSecret.map { Webhook(secret: $0, now: now) }, audit: audit,
-            fetcher: LoginClient(), now: now,
-            logger: logger)
+            fetcher: LoginClient(), now: now, logger: logger)
         let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
         let origin = "\(tls == nil ? "http" : "https")://\(host)"
         var group = ServiceGroupConfiguration(

@@ -5,7 +5,6 @@ import pathlib
 
 import hvac
 import pytest
-import requests
 from hvac.exceptions import Forbidden, InvalidRequest
 
 from front import done
@@ -42,23 +41,6 @@ def test_hvac_wraps_a_secret_id_and_logs_in_with_what_it_unwraps(client):
         client.sys.disable_auth_method("wrapped")
 
 
-def test_kong_unwraps_with_nothing_but_the_wrapping_token(client):
-    """`approle_response_wrapping`: the configured secret id is a wrapping token."""
-    client.sys.enable_auth_method("approle", path="kong")
-    try:
-        client.auth.approle.create_or_update_approle("r", token_policies=["default"], mount_point="kong")
-        role_id = client.auth.approle.read_role_id("r", mount_point="kong")["data"]["role_id"]
-        token = client.auth.approle.generate_secret_id("r", mount_point="kong", wrap_ttl="60s")["wrap_info"]["token"]
-        unwrapped = requests.post(f"{client.url}/v1/sys/wrapping/unwrap", headers={"X-Vault-Token": token}, timeout=5)
-        assert unwrapped.status_code == 200
-        secret_id = unwrapped.json()["data"]["secret_id"]
-        login = requests.post(
-            f"{client.url}/v1/auth/kong/login", json={"role_id": role_id, "secret_id": secret_id}, timeout=5)
-        assert login.json()["auth"]["client_token"]
-    finally:
-        client.sys.disable_auth_method("kong")
-
-
 def test_hvac_wraps_a_login_and_hands_over_what_was_made_before(client):
     wrapped = client.auth.token.create(policies=["default"], wrap_ttl="60s")["wrap_info"]
     itself = hvac.Client(url=client.url, token=wrapped["token"])
@@ -87,20 +69,6 @@ def test_hvac_revokes_by_lease_prefix_and_lists_what_is_left(client):
         assert not itself_again.is_authenticated()
     finally:
         client.sys.disable_auth_method("leasing")
-
-
-def test_hvac_moves_and_tunes_a_mount(client):
-    client.sys.enable_secrets_engine("kv", path="before", options={"version": "1"})
-    client.secrets.kv.v1.create_or_update_secret("a", {"k": "v"}, mount_point="before")
-    client.sys.move_backend("before", "after")
-    try:
-        assert client.secrets.kv.v1.read_secret("a", mount_point="after")["data"] == {"k": "v"}
-        client.sys.tune_mount_configuration("after", default_lease_ttl="1h", max_lease_ttl="2h", description="moved")
-        tuned = client.sys.read_mount_configuration("after")["data"]
-        assert (tuned["default_lease_ttl"], tuned["max_lease_ttl"], tuned["description"]) == (3600, 7200, "moved")
-        assert client.secrets.kv.v1.read_secret("a", mount_point="after")["lease_duration"] == 3600
-    finally:
-        client.sys.disable_secrets_engine("after")
 
 
 def test_host_info_tells_of_the_machine_and_nothing_of_the_process(client):

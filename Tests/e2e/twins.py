@@ -1,7 +1,7 @@
 """The same requests to the real OpenBao and to Airlock, one after the other; their answers must be alike."""
 
 import servers
-from test_differential import comparable
+from comparison import comparable, first_difference, same
 from wire import Connection
 
 
@@ -21,7 +21,7 @@ class Twins:
         assert len(set(statuses)) == 1, [str(answer) for answer in answers]
         if len(answers) == 2 and not differs:
             theirs, ours = (comparable(answer) for answer in answers)
-            assert ours == theirs, f"{method} {path}: Airlock {ours}, OpenBao {theirs}"
+            assert same(theirs, ours), f"{method} {path}: {first_difference(theirs, ours)}"
         return answers[-1]
 
     def done(self, method, path, body=None, **more):

@@ -73,11 +73,7 @@ package struct CertRoles: Sendable {
     package func login(_ name: String, _ role: CertRole, _ client: ClientIdentity, source: String?) async throws
         -> IssuedToken
     {
-        if !role.token.boundCIDRs.isEmpty {
-            guard let source, role.token.boundCIDRs.contains(where: { $0.contains(source) }) else {
-                throw AirlockError(.permissionDenied, "permission denied")
-            }
-        }
+        try role.token.checkSource(source)
         guard !client.commonName.isEmpty else { throw AirlockError(.vaultServerError, "missing name in alias") }
         var login = Login(mount: mount, role: name, settings: role.token, identity: client.commonName)
         login.displayName = role.displayName.isEmpty ? name : role.displayName

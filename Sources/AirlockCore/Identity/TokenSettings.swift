@@ -32,4 +32,10 @@ package struct TokenSettings: Sendable, Codable, Equatable {
         let longest = maxTTL == 0 ? mount.effectiveMaxTTL : min(maxTTL, mount.effectiveMaxTTL)
         return (ttl == 0 ? mount.effectiveDefaultTTL : ttl, longest)
     }
+
+    /// - Throws: `AirlockError.invalidToken`, as OpenBao refuses a login from an address that its token could not be used from.
+    func checkSource(_ source: String?) throws {
+        guard boundCIDRs.isEmpty || source.map({ source in boundCIDRs.contains { $0.contains(source) } }) ?? false
+        else { throw AirlockError.invalidToken }
+    }
 }

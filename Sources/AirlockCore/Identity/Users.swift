@@ -87,10 +87,7 @@ package struct Users: Sendable {
             login.displayName = name
             login.metadata = ["username": name]
             login.source = source
-            let blocks = now.token.boundCIDRs
-            guard blocks.isEmpty || blocks.contains(where: { $0.contains(source ?? "") }) else {
-                throw AirlockError.invalidToken
-            }
+            try now.token.checkSource(source)
             return try tokens.issue(try login.tokenRequest(transaction), in: transaction)
         }
     }

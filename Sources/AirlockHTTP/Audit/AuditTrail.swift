@@ -70,8 +70,7 @@ extension AuditTrail {
             AuditedRequest(
                 id: RandomText.uuid(), operation: AuditTrail.operation(request.operation),
                 path: request.pathAsRouted,
-                namespace: services.registry.namespace.isRoot
-                    ? request.namespace : String(services.registry.namespace.path.dropLast()),
+                namespace: services.auditedNamespace(named: request.namespace),
                 source: request.source, token: request.token),
             log: log, now: services.now)
     }
@@ -123,10 +122,20 @@ extension AuditTrail {
     }
 }
 
+extension Services {
+    /// As the log names it.
+    /// - Parameter named: the header's; in the root namespace it is a vault's own.
+    fileprivate func auditedNamespace(named: String) -> String {
+        registry.namespace.isRoot ? named : String(registry.namespace.path.dropLast())
+    }
+}
+
 extension Call {
     fileprivate var auditedMount: Mount? {
         if let mount { return mount }
-        if request.path == "sys" || request.path.hasPrefix("sys/") { return MountRoutes.system }
+        if request.path == "sys" || request.path.hasPrefix("sys/") {
+            return MountRoutes.system.placed(in: services.registry.namespace)
+        }
         return request.path.hasPrefix("auth/token/") ? services.registry.tokenMount : nil
     }
 
@@ -151,7 +160,8 @@ extension Call {
 extension AuditTrail {
     /// - Parameter path: percent-decoded, below the server's root.
     convenience init?(
-        _ method: HTTPRequest.Method, path: String, token: SecretPayload?, source: String?, _ services: Services
+        _ method: HTTPRequest.Method, path: String, namespace: String, token: SecretPayload?, source: String?,
+        _ services: Services
     ) {
         guard let log = services.audit else { return nil }
         let operation =
@@ -163,7 +173,8 @@ extension AuditTrail {
             }
         self.init(
             AuditedRequest(
-                id: RandomText.uuid(), operation: operation, path: path, namespace: "", source: source, token: token),
+                id: RandomText.uuid(), operation: operation, path: path,
+                namespace: services.auditedNamespace(named: namespace), source: source, token: token),
             log: log, now: services.now)
     }
 

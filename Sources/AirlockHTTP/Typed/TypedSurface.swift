@@ -102,8 +102,8 @@ struct TypedSurface: Sendable {
         // The document says what the surface is; it is the one thing here that needs no token, and is not logged.
         if path == "openapi.json" { return try await handler(try await call(nil)) }
         let trail = AuditTrail(
-            request.method, path: "api/v2/" + path, token: VaultRequest.token(request.headers), source: source, services
-        )
+            request.method, path: "api/v2/" + path, namespace: VaultRequest.namespace(request.headers),
+            token: VaultRequest.token(request.headers), source: source, services)
         do {
             let principal = try await principal(request, source: source)
             let call = try await call(principal)

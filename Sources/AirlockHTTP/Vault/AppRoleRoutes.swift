@@ -29,7 +29,9 @@ enum AppRoleRoutes {
                 [.read: readField(path), .write: writeField(path), .delete: resetField(path.field)])
         }
 
-    private static let secretIDFields = ListPage.fields.union(["metadata", "cidr_list", "token_bound_cidrs", "ttl", "num_uses"])
+    private static let secretIDFields = ListPage.fields.union([
+        "metadata", "cidr_list", "token_bound_cidrs", "ttl", "num_uses",
+    ])
 
     private static func roles(_ call: Call) throws -> AppRoles {
         guard let mount = call.mount else { throw AirlockError.unsupportedPath }

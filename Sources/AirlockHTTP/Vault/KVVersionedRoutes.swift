@@ -43,6 +43,9 @@ enum KVVersionedRoutes {
     ) -> Route {
         var operations = lists
         for operation in [VaultRequest.Operation.read, .write, .patch, .delete] { operations[operation] = refusal }
+        for operation in [VaultRequest.Operation.list, .scan] where lists[operation] == nil {
+            operations[operation] = { _ in throw AirlockError.unsupportedOperation }
+        }
         return Route(path, fields: fields, operations)
     }
 

@@ -8,7 +8,8 @@ enum LockoutRoutes {
     ]
 
     private static let list: Route.Handler = { call in
-        var locked = call.services.failures.locked()
+        let accessors = Set(call.services.registry.authMounts.map(\.accessor))
+        var locked = call.services.failures.locked().filter { accessors.contains($0.mount) }
         let asked = try call.fields.string("mount_accessor") ?? call.request.query["mount_accessor"] ?? ""
         if !asked.isEmpty {
             locked = locked.filter { $0.mount == asked }

@@ -225,7 +225,8 @@ enum MountRoutes {
         let mount =
             isAuth
             ? registry.authMount(for: String(path.dropFirst("auth/".count)))
-            : builtIn(call).first { normalised(path).hasPrefix($0.path) } ?? services.mount(for: path, opening: principal)
+            : builtIn(call).first { normalised(path).hasPrefix($0.path) }
+                ?? services.mount(for: path, opening: principal)
         let isDecidedUpstream =
             mount.map { registry.bound[$0.path]?.authorization == .upstream && principal.token.upstream != nil }
             ?? false

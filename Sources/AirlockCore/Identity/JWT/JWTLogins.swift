@@ -68,11 +68,3 @@ package struct JWTLogins: Sendable {
         return claims
     }
 }
-
-extension TokenSettings {
-    /// - Throws: `AirlockError.invalidToken`, as OpenBao refuses a login from an address that its token could not be used from.
-    func checkSource(_ source: String?) throws {
-        guard boundCIDRs.isEmpty || source.map({ source in boundCIDRs.contains { $0.contains(source) } }) ?? false
-        else { throw AirlockError.invalidToken }
-    }
-}

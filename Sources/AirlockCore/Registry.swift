@@ -130,9 +130,9 @@ package final class Registry: Sendable {
     ) async throws -> Result {
         if !auth { try refuseBound(path) }
         let key = key(auth ? .authMount : .mount, path)
-        let result = try await storage.write { transaction in
+        let result = try await storage.write { [namespace] transaction in
             let untuned = auth && path == Registry.untunedTokenMount.path ? Registry.untunedTokenMount : nil
-            guard var mount = try transaction.value(Mount.self, key) ?? untuned else {
+            guard var mount = try transaction.value(Mount.self, key) ?? untuned?.placed(in: namespace) else {
                 throw AirlockError.badRequest(
                     "tune of path \"\(auth ? "auth/" : "")\(path)\" failed: no mount entry found")
             }

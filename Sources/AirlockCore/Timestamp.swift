@@ -37,7 +37,10 @@ package struct Timestamp: Sendable, Hashable, Comparable, Codable {
     }
 
     /// Seconds from `now` until this moment, rounded down, never negative.
-    package func seconds(after now: Timestamp) -> Int { max(0, Int((nanoseconds - now.nanoseconds) / 1_000_000_000)) }
+    package func seconds(after now: Timestamp) -> Int {
+        let (difference, overflow) = nanoseconds.subtractingReportingOverflow(now.nanoseconds)
+        return max(0, Int((overflow ? (self > now ? .max : 0) : difference) / 1_000_000_000))
+    }
 
     package static func nanoseconds(in seconds: Int) -> Int64 {
         let (product, overflow) = Int64(seconds).multipliedReportingOverflow(by: 1_000_000_000)

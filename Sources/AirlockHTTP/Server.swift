@@ -87,8 +87,9 @@ struct Surfaces: HTTPResponder {
         if let named = request.headers[VaultRequest.vaultNamespace], Surface(request.head.path ?? "/") == .vault {
             response.headers[VaultRequest.vaultNamespace] = named
         }
-        // The answer to a HEAD has no body, or the next answer on the connection would be read as one.
-        return request.method == .head ? Response(status: response.status, headers: response.headers) : response
+        // Where no body belongs, one would be read as the next answer on the connection (RFC 9110, section 6.4.1).
+        let isBare = request.method == .head || [204, 205, 304].contains(response.status.code)
+        return isBare ? Response(status: response.status, headers: response.headers) : response
     }
 
     private enum Surface: String {

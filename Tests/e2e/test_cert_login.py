@@ -396,6 +396,24 @@ def test_what_would_not_be_enforced_is_refused(airlock_with_tls):
         "POST", "/v1/auth/cert/config", {"enable_identity_alias_metadata": True}).status == 400
 
 
+def test_a_certificate_made_for_trouble_is_refused_like_any_stranger(airlock_with_tls, files):
+    """Its end is past what can be counted, and its serial number is work for hours."""
+    path = files.folder / "trouble.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x",
+         "-days", "2900000", "-set_serial", "0x7f" + "ab" * 7000, "-keyout", path, "-out", files.folder / "trouble.crt"],
+        check=True, capture_output=True)
+    path.write_bytes((files.folder / "trouble.crt").read_bytes() + path.read_bytes())
+    endless = files.root.client("endless", days=2_900_000)
+    airlock_with_tls.role()
+    files.clients |= {"trouble": path, "endless": endless}
+    try:
+        assert airlock_with_tls.send("POST", LOGIN, {}, "endless").status == 200
+        assert airlock_with_tls.send("POST", LOGIN, {}, "trouble").status == 400
+    finally:
+        del files.clients["trouble"], files.clients["endless"]
+
+
 def test_a_renewal_for_a_role_that_is_gone_does_not_look_like_one(airlock_with_tls):
     airlock_with_tls.role(token_ttl="1h")
     token = airlock_with_tls.login().json["auth"]["client_token"]

@@ -110,7 +110,12 @@ package struct AppRoles: Sendable {
             expires: ttl > 0 ? now.adding(seconds: ttl) : nil, ttl: ttl, usesLeft: uses, metadata: request.metadata,
             cidrs: request.cidrs, tokenCIDRs: request.tokenCIDRs)
         let digest = storage.digest(text)
+        let roleKey = roleKey(roleName)
         try await storage.write { transaction in
+            // A role that is another by now has not been asked whether it allows this.
+            guard try transaction.value(AppRole.self, roleKey) == role else {
+                throw AirlockError(.notFound, "role \"\(roleName)\" does not exist")
+            }
             guard try transaction.record(RecordKey(.secretID, scope: scope, digest)) == nil else {
                 throw AirlockError(
                     .vaultServerError, AirlockError.multi("failed to store secret_id: SecretID is already registered"))

@@ -26,9 +26,16 @@ package struct Cubbyhole: Sendable {
             guard let token = try TokenRecords.token(transaction, owner.digest),
                 token.accessor == owner.token.accessor
             else { throw AirlockError.invalidToken }
+            let names = try transaction.names(.cubbyhole, scope: key.scope)
+            guard names.count < Cubbyhole.limit || names.contains(key.name) else {
+                throw AirlockError.badRequest("a cubbyhole holds at most \(Cubbyhole.limit) secrets")
+            }
             try transaction.put(key, data.bytes, expires: token.expires)
         }
     }
+
+    /// Each renewal of the token writes them anew.
+    private static let limit = 1000
 
     package func delete(_ path: SecretPath) async throws {
         let key = RecordKey(.cubbyhole, scope: scope, path.text)

@@ -40,6 +40,7 @@ package struct Wrapping: Sendable {
     private func put(_ content: SecretPayload, _ request: TokenRequest, in transaction: any StorageTransaction) throws
         -> IssuedToken
     {
+        guard try namespace.exists(transaction) else { throw Registry.noNamespace }
         let made = try tokens.issued(request)
         let digest = transaction.digest(String(decoding: made.text.bytes, as: UTF8.self))
         try TokenRecords.put(transaction, made.token, digest: digest)

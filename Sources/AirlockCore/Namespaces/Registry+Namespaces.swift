@@ -124,10 +124,10 @@ extension Registry {
                 throw AirlockError.badRequest("unable to delete namespace containing child namespaces")
             }
             for (_, mount) in try transaction.values(Mount.self, .mount, scope: doomed.uuid) {
-                try Registry.drop(transaction, mount)
+                try Registry.drop(transaction, mount.placed(in: doomed))
             }
             for (_, mount) in try transaction.values(Mount.self, .authMount, scope: doomed.uuid) {
-                try Registry.dropAuth(transaction, mount)
+                try Registry.dropAuth(transaction, mount.placed(in: doomed))
             }
             try TokenRecords.delete(transaction) { $0.namespace.uuid == doomed.uuid }
             try transaction.deleteAll(.policy, scope: doomed.uuid)

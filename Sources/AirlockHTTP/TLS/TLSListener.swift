@@ -152,5 +152,10 @@ package final class TLSListener: Sendable {
 }
 
 extension Timestamp {
-    init(_ date: Date) { self.init(nanoseconds: Int64(date.timeIntervalSince1970) * 1_000_000_000) }
+    /// Certificates that never end say the year 9999, which is past what can be counted here (RFC 5280, section 4.1.2.5).
+    init(_ date: Date) {
+        let seconds = date.timeIntervalSince1970.rounded(.down)
+        let limit = Double(Int64.max / 1_000_000_000)
+        self.init(nanoseconds: Int64(max(-limit, min(limit, seconds))) * 1_000_000_000)
+    }
 }

@@ -9,6 +9,9 @@ struct CertMatch: Sendable {
     let client: ClientIdentity
 
     /// The first of `roles` that trusts the certificate and whose constraints it meets.
+    /// Bytes.
+    private static let serialNumberLimit = 64
+
     /// - Throws: `AirlockError` with Vault's message about what was wrong (VAULT-PROTOCOL 14).
     static func find(_ shown: [[UInt8]], among roles: [(name: String, role: CertRole)], at now: Timestamp) async throws
         -> CertMatch
@@ -16,6 +19,8 @@ struct CertMatch: Sendable {
         guard let own = shown.first else { throw AirlockError.badRequest("no client certificate found") }
         let refused = AirlockError.badRequest("invalid certificate or no client certificate supplied")
         guard let certificates = try? shown.map({ try Certificate(derEncoded: $0) }) else { throw refused }
+        // 20 at most, by RFC 5280, section 4.1.2.2; longer ones make work for who wants to keep Airlock busy.
+        guard certificates.allSatisfy({ $0.serialNumber.bytes.count <= serialNumberLimit }) else { throw refused }
         let chain = try ClientChain(certificates, at: now)
         try checkTime(chain.leaf, now)
         guard let client = try? ClientIdentity(chain.leaf, der: own) else { throw refused }

@@ -140,6 +140,10 @@ struct VaultRequest: Sendable {
         else {
             throw AirlockError.badRequest("relative paths not supported")
         }
+        // Only escaped ones come so far. A rule on `a/b` must not be got round by asking for `a//b`.
+        guard text.utf8.first != UInt8(ascii: "/"), !text.utf8.contains("//".utf8) else {
+            throw AirlockError.badRequest("the path has an empty part ('//')")
+        }
         return text
     }
 

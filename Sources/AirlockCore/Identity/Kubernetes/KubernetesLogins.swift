@@ -93,7 +93,8 @@ package struct KubernetesLogins: Sendable {
         do {
             let audiences = role.audience.isEmpty ? try claims.audiences() : [role.audience]
             let review = TokenReview(token: jwt, audiences: audiences)
-            let answer = try await servers.fetcher.fetch(try review.question(config))
+            let answer = try await servers.fetcher.fetch(
+                try review.question(config, mayUsePod: records.mount.namespace.isRoot))
             guard try review.account(answer).isSame(as: account) else {
                 throw JWTFault("the cluster names another account than the token")
             }

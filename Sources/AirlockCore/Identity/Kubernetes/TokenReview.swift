@@ -5,7 +5,9 @@ struct TokenReview: Sendable {
     /// One of which the token must be meant for; empty: the API server's own.
     let audiences: [String]
 
-    func question(_ config: KubernetesConfig) throws(JWTFault) -> LoginQuestion {
+    /// - Parameter mayUsePod: whether Airlock's own token in its pod may go along where no reviewer's is set. Who may configure
+    ///   a login in a namespace chooses where the question goes, and must not get that token.
+    func question(_ config: KubernetesConfig, mayUsePod: Bool) throws(JWTFault) -> LoginQuestion {
         let host = config.host.hasSuffix("/") ? String(config.host.dropLast()) : config.host
         var question: LoginQuestion
         do throws(ServerAddress.Fault) {
@@ -19,7 +21,7 @@ struct TokenReview: Sendable {
             throw JWTFault("the cluster's certificate authority is neither set nor in this pod")
         }
         let reviewer = config.reviewer.token.revealed.isEmpty ? nil : config.reviewer.token
-        question.bearer = reviewer ?? (config.disablesLocalPod ? nil : LocalPod.token()) ?? token
+        question.bearer = reviewer ?? (mayUsePod && !config.disablesLocalPod ? LocalPod.token() : nil) ?? token
         var spec: [JSON.Member] = [.init("token", .string(token.revealed))]
         if !audiences.isEmpty { spec.append(.init("audiences", .strings(audiences))) }
         let body: JSON = [

@@ -20,6 +20,16 @@ class Text:
             and theirs and ours and theirs.groupdict() == ours.groupdict())
 
 
+class EitherField(Text):
+    """The same of two fields that the body both names."""
+
+    def covers(self, operation, expected, got):
+        theirs, ours = self.openbao.fullmatch(expected.text.strip()), self.airlock.fullmatch(got.text.strip())
+        return bool(
+            (expected.status, got.status) == self.status and self.request.fullmatch(f"{operation.method} {operation.path}")
+            and theirs and ours and all(f'"{match["field"]}"' in operation.body for match in (theirs, ours)))
+
+
 class Members:
     """Both answers are alike once OpenBao's body is `changed`."""
 
@@ -49,6 +59,12 @@ def of_a_root_token(body):
     return body | {"data": data | {"display_name": "root", "path": "auth/token/root"}}
 
 
+def without_empty_blocks(body):
+    """Of an AppRole: no address blocks are null, not an empty list."""
+    data = body.get("data") or {}
+    return body | {"data": data | {"secret_id_bound_cidrs": data.get("secret_id_bound_cidrs") or None}}
+
+
 def error(pattern):
     return r'\{"errors":\["' + pattern + r'"\]\}'
 
@@ -59,9 +75,16 @@ REPEATED = error(r"Field validation failed: error converting input for field .* 
 KNOWN = [
     Text("Errors about a bad value", r".*", (400, 400), CONVERSION, CONVERSION),
     Text("Errors about a bad value", r"(POST|PUT) /v1/auth/token/create.*", (400, 400), error("time: .*"), error("time: invalid duration.*")),
-    Text("Errors about a bad value", r"(POST|PUT) /v1/auth/[\w-]+/role/.*", (400, 400), error("failed to parse \\w*cidrs?: .*"), error(r'\\"\w+\\" holds something that is no CIDR block')),
+    Text("Errors about a bad value", r"(POST|PUT) /v1/auth/[\w-]+/role/.*", (400, 400), error(r'(?:failed to parse \w*cidrs?: |error parsing address \\").*'), error(r'\\"\w+\\" holds something that is no CIDR block')),
     Text("Errors about a bad value", r"(POST|PUT) /v1/auth/[\w-]+/role/[^/]+/(custom-)?secret-id", (400, 400),
          error("failed to parse metadata: .*"), error("failed to parse metadata: .*")),
+    Text("Address blocks of a secret id that are none", r"(POST|PUT) /v1/auth/[\w-]+/role/[^/]+(/(custom-)?secret-id)?", (500, 400),
+         error(r"1 error occurred:\\n\\t\* failed to validate CIDR blocks: invalid CIDR address: .*"), error(r'\\"(secret_id_bound_cidrs|cidr_list|bound_cidr_list)\\" holds something that is no CIDR block')),
+    EitherField("Two bad values in one body", r"(POST|PUT) /v1/auth/token/create.*", (400, 400), CONVERSION, CONVERSION),
+    Text("A login with a value of the wrong kind", r"(POST|PUT) /v1/auth/[\w-]+/login", (500, 400), CONVERSION, CONVERSION),
+    Text("`ttl`, the old name, above `token_max_ttl`", r"(POST|PUT) /v1/auth/[\w-]+/users/[^/]+", (204, 400), "", error("'token_ttl' cannot be greater than 'token_max_ttl'")),
+    *(Text("`bound-cidr-list` of an AppRole", r"\w+ /v1/auth/[\w-]+/role/[^/]+/bound-cidr-list", (status, 404), ".*", error(".*unsupported path.*"))
+      for status in (200, 204, 400, 404)),
     Text("Errors about JSON that cannot be read", r".*", (400, 400), error("failed to decode JSON input: .*"), error("failed to decode JSON input: .*")),
     Text("Errors about a policy that cannot be read", r"(POST|PUT) /v1/sys/polic(y|ies/acl)/.*", (400, 400),
          error("failed to parse policy: .*"), error("failed to parse policy: .*")),
@@ -74,6 +97,7 @@ KNOWN = [
     Text("A bad value from a token that may not write", r"(POST|PUT) /v1/.*", (400, 403), CONVERSION.replace("?P<field>", "?:"), error(r"1 error occurred:.*permission denied.*")),
     Members("A policy that is read", r"GET /v1/sys/polic(y|ies/acl)/.*",
             without("allow_slashes_in_identity_templates", "allow_wildcards_in_identity_templates", "cas_required", "modified", "version")),
+    Members("`secret_id_bound_cidrs` of an AppRole, emptied", r"GET /v1/auth/[\w-]+/role/[^/]+(/secret-id-bound-cidrs)?", without_empty_blocks),
     Members("The root token, looked up", r"(GET|POST|PUT) /v1/auth/token/lookup(-self|-accessor)?(\?.*)?", of_a_root_token),
     Members("`sys/mounts`", r"GET /v1/sys/(internal/ui/)?mounts(\?.*)?", without("identity/")),
     Members("`sys/seal-status`", r"GET /v1/sys/seal-status(\?.*)?", without("commit_date")),

@@ -89,9 +89,11 @@ class Pair:
         self.folder.cleanup()
 
     def send(self, history):
-        """Sends the last of these operations: what the real server answered, and what differs, or `None`."""
+        """Sends the last of these operations: what the real server answered, what differs, or `None`, and whether the states may."""
         expected, got = self.openbao.send(history[-1]), self.airlock.send(history[-1])
-        return expected, difference(history, self.openbao.hidden(expected), self.airlock.hidden(got))
+        differs = difference(history, self.openbao.hidden(expected), self.airlock.hidden(got))
+        one_refused = (expected.status < 400) != (got.status < 400)
+        return expected, differs, history[-1].method not in READS and bool(differs or one_refused)
 
 
 class Found:
@@ -143,12 +145,12 @@ def run(seed, count, areas):
                 operation = choose(world, areas)
                 history.append(operation)
                 done += 1
-                answer, differs = pair.send(history)
+                answer, differs, strayed = pair.send(history)
                 if differs:
                     found.setdefault(differs.kind, differs)
-                    if operation.method not in READS:
-                        break
-                elif operation.then:
+                if strayed:
+                    break
+                if operation.then and not differs:
                     operation.then(answer)
         part += 1
     return list(found.values())
@@ -158,8 +160,8 @@ def replay(operations):
     """Whether the last of these operations, and none before it, differs on two fresh servers."""
     with Pair() as pair:
         for number in range(1, len(operations) + 1):
-            _, differs = pair.send(operations[:number])
-            if differs and operations[number - 1].method not in READS:
+            _, differs, strayed = pair.send(operations[:number])
+            if strayed:
                 break
         return differs if number == len(operations) else None
 

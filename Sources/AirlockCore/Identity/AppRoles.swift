@@ -86,12 +86,18 @@ package struct AppRoles: Sendable {
         package init() {}
     }
 
-    package func makeSecretID(_ roleName: String, _ request: SecretIDRequest) async throws -> (SecretPayload, SecretID)
-    {
-        guard let role = try role(roleName) else {
-            throw AirlockError(.notFound, "role \"\(roleName)\" does not exist")
+    /// - Throws: `AirlockError` where there is no such role, or it has no secret ids.
+    package func roleWithSecretIDs(_ name: String) throws -> AppRole {
+        guard let role = try role(name) else {
+            throw AirlockError(.notFound, "role \"\(name.lowercased())\" does not exist")
         }
         guard role.bindSecretID else { throw AirlockError.badRequest("bind_secret_id is not set on the role") }
+        return role
+    }
+
+    package func makeSecretID(_ roleName: String, _ request: SecretIDRequest) async throws -> (SecretPayload, SecretID)
+    {
+        let role = try roleWithSecretIDs(roleName)
         let ttl = request.ttl ?? role.secretIDTTL
         let uses = request.uses ?? role.secretIDUses
         guard role.secretIDTTL == 0 || (ttl > 0 && ttl <= role.secretIDTTL) else {

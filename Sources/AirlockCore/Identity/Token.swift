@@ -17,6 +17,8 @@ package struct Token: Sendable, Codable, Equatable {
     package let period: Int
     /// Requests left; 0 means any number, -1 that the last one has been used.
     package var usesLeft: Int
+    /// Requests it was made for, which is what a renewal tells; `nil` for any number.
+    package var usesGranted: Int?
     package let renewable: Bool
     /// `nil` for an orphan.
     package var parent: Parent?

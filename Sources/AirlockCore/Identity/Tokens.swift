@@ -126,8 +126,9 @@ package struct Tokens: Sendable {
             displayName: request.displayName, meta: request.meta, issued: now, creationTTL: ttl.ttl,
             expires: request.neverExpires ? nil : now.adding(seconds: ttl.ttl), lastTTL: ttl.ttl,
             explicitMaxTTL: request.explicitMaxTTL,
-            period: request.period, usesLeft: request.uses, renewable: request.renewable && !request.neverExpires,
-            parent: request.parent, entityID: request.entityID, issuedThrough: request.issuedThrough,
+            period: request.period, usesLeft: request.uses, usesGranted: request.uses > 0 ? request.uses : nil,
+            renewable: request.renewable && !request.neverExpires, parent: request.parent, entityID: request.entityID,
+            issuedThrough: request.issuedThrough,
             loginRole: request.loginRole, tokenRole: request.tokenRole, boundCIDRs: request.boundCIDRs,
             certificateDigest: request.certificateDigest, upstream: request.upstream,
             home: namespace.isRoot ? nil : namespace)

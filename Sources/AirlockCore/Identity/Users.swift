@@ -39,15 +39,16 @@ package struct Users: Sendable {
         try await storage.write { transaction in
             let found = try transaction.value(User.self, key)
             guard creates || found != nil else {
-                throw AirlockError(.vaultServerError, AirlockError.multi("username does not exist"))
+                throw Users.unknown
             }
+            var token = found?.token ?? TokenSettings()
+            try change(&token)
             guard let kept = hash ?? found?.password else {
                 throw AirlockError.badRequest("must provide either password or password_hash")
             }
-            var user = found ?? User(password: kept)
-            user.password = kept
-            try change(&user.token)
-            try user.token.check()
+            try token.check()
+            var user = User(password: kept)
+            user.token = token
             try transaction.put(key, value: user)
         }
     }
@@ -92,5 +93,6 @@ package struct Users: Sendable {
         }
     }
 
+    package static let unknown = AirlockError(.vaultServerError, AirlockError.multi("username does not exist"))
     private static let refused = AirlockError.badRequest("invalid username or password")
 }

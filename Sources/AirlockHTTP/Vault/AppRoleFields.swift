@@ -8,6 +8,8 @@ enum AppRoleFields {
         let field: RoleField<AppRole>
         /// The field's old name; a new name beside it wins.
         var legacy: String?
+        /// Whether a body without the field changes nothing, instead of being refused.
+        var isOptional = false
         /// What is said when the change puts `token_ttl` above `token_max_ttl`.
         var disorder = ""
     }
@@ -22,9 +24,9 @@ enum AppRoleFields {
             disorder: "token_max_ttl should be greater than or equal to token_ttl"),
         Path(path: "token-num-uses", field: TokenFields.uses.lifted(\.token)),
         Path(path: "period", field: period.lifted(\.token), legacy: "period"),
-        Path(path: "token-bound-cidrs", field: TokenFields.boundCIDRs.emptyIsNull.lifted(\.token)),
+        Path(path: "token-bound-cidrs", field: TokenFields.boundCIDRs.emptyIsNull.lifted(\.token), isOptional: true),
         Path(path: "secret-id-ttl", field: secretIDTTL), Path(path: "secret-id-num-uses", field: secretIDUses),
-        Path(path: "secret-id-bound-cidrs", field: secretIDBlocks),
+        Path(path: "secret-id-bound-cidrs", field: someSecretIDBlocks, isOptional: true),
     ]
 
     private static let period = RoleField<TokenSettings>(
@@ -45,6 +47,13 @@ enum AppRoleFields {
         write: { fields, role in role.secretIDBoundCIDRs = try fields.cidrs("secret_id_bound_cidrs") ?? [] },
         reset: { $0.secretIDBoundCIDRs = [] }
     ).emptyIsNull
+    /// The same where it has a path of its own: there, `DELETE` empties it.
+    private static let someSecretIDBlocks = RoleField<AppRole>(
+        name: secretIDBlocks.name, read: secretIDBlocks.read,
+        write: { fields, role in
+            try secretIDBlocks.write(fields, &role)
+            guard !role.secretIDBoundCIDRs.isEmpty else { throw AirlockError.badRequest("missing bound_cidr_list") }
+        }, reset: secretIDBlocks.reset)
 
     private static let own = [
         secretIDTTL, secretIDUses, secretIDBlocks, .flag("bind_secret_id", \.bindSecretID, fallback: true),

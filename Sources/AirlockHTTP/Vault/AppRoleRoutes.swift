@@ -88,6 +88,7 @@ enum AppRoleRoutes {
     }
 
     private static let writeRoleID: Route.Handler = { call in
+        guard try exists(call) else { throw AirlockError.unsupportedPath }
         guard let id = try call.fields.string("role_id"), !id.isEmpty else {
             throw AirlockError.badRequest("missing role_id")
         }
@@ -113,9 +114,9 @@ enum AppRoleRoutes {
     private static func writeField(_ path: AppRoleFields.Path) -> Route.Handler {
         { call in
             let fields = call.fields
+            guard try exists(call) else { throw AirlockError.unsupportedPath }
             guard fields[path.field.name] != nil || path.legacy.map({ fields[$0] != nil }) ?? false else {
-                // An empty list of blocks is a list too.
-                if path.path == "secret-id-bound-cidrs" { return .noContent }
+                if path.isOptional { return .noContent }
                 throw AirlockError.badRequest("missing \(path.legacy == "period" ? "period" : path.field.name)")
             }
             try await roles(call).update(call["name"], creates: false) { role in
@@ -147,11 +148,13 @@ enum AppRoleRoutes {
                 }
                 request.chosenText = text
             }
-            request.metadata = try metadata(fields)
-            request.cidrs = try fields.cidrs("cidr_list") ?? []
-            request.tokenCIDRs = try fields.cidrs("token_bound_cidrs") ?? []
             request.ttl = try fields.seconds("ttl")
             request.uses = try fields.integer("num_uses")
+            let metadataText = try fields.string("metadata") ?? ""
+            _ = try roles(call).roleWithSecretIDs(call["name"])
+            request.cidrs = try fields.cidrs("cidr_list") ?? []
+            request.tokenCIDRs = try fields.cidrs("token_bound_cidrs") ?? []
+            request.metadata = try metadata(metadataText)
             let (text, secret) = try await roles(call).makeSecretID(call["name"], request)
             return .data([
                 .init("secret_id", .string(String(decoding: text.bytes, as: UTF8.self))),
@@ -162,8 +165,8 @@ enum AppRoleRoutes {
     }
 
     /// A JSON object, sent as a string.
-    private static func metadata(_ fields: Fields) throws -> [String: String] {
-        guard let text = try fields.string("metadata"), !text.isEmpty else { return [:] }
+    private static func metadata(_ text: String) throws -> [String: String] {
+        guard !text.isEmpty else { return [:] }
         guard let members = (try? JSON(parsing: text))?.members, members.allSatisfy({ $0.value.text != nil }) else {
             throw AirlockError.badRequest("failed to parse metadata: it must be a JSON object of strings, as a string")
         }
@@ -173,7 +176,8 @@ enum AppRoleRoutes {
     /// - Throws: Vault's own 500 where there is no such role.
     private static func requireRole(_ call: Call) throws {
         guard try roles(call).role(call["name"]) != nil else {
-            throw AirlockError(.vaultServerError, AirlockError.multi("role \"\(call["name"])\" does not exist"))
+            throw AirlockError(
+                .vaultServerError, AirlockError.multi("role \"\(call["name"].lowercased())\" does not exist"))
         }
     }
 
@@ -184,7 +188,7 @@ enum AppRoleRoutes {
 
     private static let listSecretIDs: Route.Handler = { call in
         guard try roles(call).role(call["name"]) != nil else {
-            throw AirlockError.badRequest("role \"\(call["name"])\" does not exist")
+            throw AirlockError.badRequest("role \"\(call["name"].lowercased())\" does not exist")
         }
         return try .keys(try ListPage(call).cut(try roles(call).secretIDAccessors(call["name"])))
     }

@@ -38,9 +38,6 @@ enum PolicyRoutes {
 
     private static let write: Route.Handler = { call in
         let name = call["name"].lowercased()
-        guard name != Policy.root, name != Policy.wrapping else {
-            throw AirlockError.badRequest("cannot update \"\(name)\" policy")
-        }
         for name in unenforced where call.fields[name] != nil {
             throw AirlockError.badRequest("\"\(name)\" of a policy is not enforced by Airlock and therefore refused")
         }
@@ -53,7 +50,12 @@ enum PolicyRoutes {
         guard let text, !text.isEmpty else {
             throw AirlockError.badRequest("'policy' parameter not supplied or empty")
         }
-        try await call.services.registry.write(Policy(name: name, text: decodedIfBase64(text)))
+        let policy = Policy(name: name, text: decodedIfBase64(text))
+        guard name != Policy.root, name != Policy.wrapping else {
+            _ = try policy.rules()
+            throw AirlockError.badRequest("cannot update \"\(name)\" policy")
+        }
+        try await call.services.registry.write(policy)
         return warnings.first.map { .warning($0) } ?? .noContent
     }
 

@@ -145,10 +145,12 @@ enum TokenFields {
         return members + legacyMembers(members, settings)
     }
 
-    /// The members under their old names, where those set them.
+    /// The members under their old names, where those set them to something.
     static func legacyMembers(_ members: [JSON.Member], _ settings: TokenSettings) -> [JSON.Member] {
         settings.legacyNames.sorted().compactMap { name in
-            members.first { $0.name == currentNames[name] }.map { .init(name, $0.value) }
+            guard let value = members.first(where: { $0.name == currentNames[name] })?.value else { return nil }
+            let isNothing = value.elements?.isEmpty ?? (value == .integer(0))
+            return isNothing ? nil : .init(name, value)
         }
     }
 

@@ -14,14 +14,28 @@ enum TokenCreateRoutes {
     ]
 
     private static func create(orphan: Bool) -> Route.Handler {
-        { call in try await created(Creation(call, orphan: orphan)) }
+        { call in
+            try checkTypes(call.fields)
+            return try await created(Creation(call, orphan: orphan))
+        }
     }
 
     private static let createWithRole: Route.Handler = { call in
+        try checkTypes(call.fields)
         guard let role = try TokenRoleRoutes.roles(call).role(call["role"]) else {
             throw AirlockError.badRequest("unknown role \(call["role"])")
         }
         return try await created(Creation(call, role: role))
+    }
+
+    /// Told before anything else is looked at.
+    private static func checkTypes(_ fields: Fields) throws {
+        _ = try fields.map("meta")
+        _ = try fields.integer("num_uses")
+        for name in ["no_parent", "no_default_policy", "renewable"] { _ = try fields.flag(name) }
+        for name in ["id", "ttl", "lease", "explicit_max_ttl", "period", "type", "display_name", "entity_alias"] {
+            _ = try fields.string(name)
+        }
     }
 
     private static func created(_ creation: Creation) async throws -> VaultResponse {
@@ -82,6 +96,9 @@ private struct Creation {
             if made.ttl == 0, made.period == 0, made.rolePeriod == 0 {
                 made.ttl = made.explicitMaxTTL > 0 ? made.explicitMaxTTL : made.roleExplicitMaxTTL
             }
+            guard !made.neverExpires || principal.token.expires == nil else {
+                throw AirlockError.badRequest("expiring root tokens cannot create non-expiring root tokens")
+            }
         }
         return (made, warnings)
     }
@@ -95,7 +112,7 @@ private struct Creation {
         }
         // A role of type `service` does not ask what the call would like.
         let type = role?.type == "service" ? "" : try fields.string("type") ?? ""
-        guard ["", "service", "default-service"].contains(type) else {
+        guard ["", "service"].contains(type) else {
             throw AirlockError.badRequest(
                 type == "batch" ? "batch tokens are not supported: use a service token" : "invalid 'token_type' value")
         }
@@ -132,13 +149,13 @@ private struct Creation {
         }
     }
 
-    /// Letters, digits and dashes; anything else is one dash, none at the end.
+    /// Letters and digits; anything else is a dash, and one at the end is dropped.
     private static func displayName(_ text: String) -> String {
-        var name = ""
-        for character in text {
-            let isKept = character.isASCII && (character.isLetter || character.isNumber)
-            if isKept { name.append(character) } else if name.last != "-" { name.append("-") }
-        }
+        let name = String(
+            text.unicodeScalars.map { scalar in
+                let isKept = scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
+                return isKept ? Character(scalar) : "-"
+            })
         return name.last == "-" ? String(name.dropLast()) : name
     }
 

@@ -20,7 +20,7 @@ extension Token {
                 .init("metadata", metadata), .init("lease_duration", .integer(lease ?? creationTTL)),
                 .init("renewable", .bool(renewable)), .init("entity_id", .string(entityID)),
                 .init("token_type", "service"), .init("orphan", .bool(parent == nil)),
-                .init("mfa_requirement", .null), .init("num_uses", .integer(usesLeft)),
+                .init("mfa_requirement", .null), .init("num_uses", .integer(usesGranted ?? usesLeft)),
             ])
     }
 

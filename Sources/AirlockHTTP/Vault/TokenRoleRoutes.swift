@@ -84,9 +84,10 @@ enum TokenRoleRoutes {
         if let seconds = try fields.seconds("period") { role.period = seconds }
         if let seconds = try fields.seconds("explicit_max_ttl") { role.explicitMaxTTL = seconds }
         if let blocks = try fields.cidrs("bound_cidrs") { role.boundCIDRs = blocks }
-        for field in lists + others + [boundCIDRs, uses] where fields[field.name] != nil {
-            try field.write(fields, &role)
-        }
+        // A list that is null is an empty one; anything else that is null is left.
+        let named = Set(fields.names)
+        for field in lists where named.contains(field.name) { try field.write(fields, &role) }
+        for field in others + [boundCIDRs, uses] where fields[field.name] != nil { try field.write(fields, &role) }
         for (old, new) in clashes {
             if fields[new] != nil {
                 role.legacyNames.remove(old)

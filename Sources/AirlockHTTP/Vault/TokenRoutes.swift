@@ -7,7 +7,7 @@ enum TokenRoutes {
             Route("lookup-self", [.read: lookupSelf, .write: lookupSelf]),
             Route("lookup", [.read: lookup, .write: lookup]),
             Route("lookup-accessor", [.write: lookupAccessor]),
-            Route("accessors", access: .sudo, [.list: accessors]),
+            Route("accessors", access: .sudo, fields: [], [.list: accessors]),
             Route("renew-self", fields: ["token", "increment"], [.write: renewSelf]),
             Route("renew", fields: ["token", "increment"], [.write: renew]),
             Route("renew-accessor", fields: ["accessor", "increment"], [.write: renewAccessor]),
@@ -22,13 +22,16 @@ enum TokenRoutes {
 
     /// The namespace whose table serves the call: a token's own, whatever namespace is named (VAULT-PROTOCOL 11). `nil`
     /// when it is the one that is named.
-    static func home(_ request: VaultRequest, _ principal: Principal?, _ services: Services) -> Registry? {
+    /// - Throws: `AirlockError` for a token that is no text, whoever asks.
+    static func home(_ request: VaultRequest, _ principal: Principal?, _ services: Services) throws -> Registry? {
         let namespace: Registry?
         switch request.path {
         case "auth/token/lookup-self", "auth/token/renew-self", "auth/token/revoke-self":
             namespace = principal.flatMap { services.root.registry(of: $0.token.namespace) }
         case "auth/token/lookup", "auth/token/renew", "auth/token/revoke", "auth/token/revoke-orphan":
-            let text = request.fields["token"]?.text ?? request.query["token"]
+            let sent = request.fields["token"]
+            guard sent == nil || sent?.text != nil else { throw AirlockError(.permissionDenied, "invalid token") }
+            let text = sent?.text ?? request.query["token"]
             namespace = text.flatMap(Namespace.id(endingToken:)).flatMap(services.root.namespace(withID:))
         default: return nil
         }
@@ -45,7 +48,10 @@ enum TokenRoutes {
     private static let lookup: Route.Handler = { call in
         let id = try call.fields.string("token") ?? call.request.query["token"]
         guard let id, !id.isEmpty else { return try await lookupSelf(call) }
-        guard let found = try call.services.tokens.lookup(text: id) else {
+        guard
+            let found = try call.services.tokens.lookup(text: id)
+                ?? asker(call, { $0.digest == call.services.storage.digest(id) })
+        else {
             throw AirlockError(.permissionDenied, "bad token")
         }
         return .data(found.token.lookup(id: id, now: call.services.now()))
@@ -55,8 +61,17 @@ enum TokenRoutes {
         .data(try byAccessor(call).token.lookup(id: "", now: call.services.now()))
     }
 
+    /// The asker's own token, which its last use has just made unknown to everybody else.
+    private static func asker(_ call: Call, _ isMeant: (Tokens.Found) -> Bool) -> Tokens.Found? {
+        call.principal.map(\.found).flatMap { isMeant($0) ? $0 : nil }
+    }
+
     private static func byAccessor(_ call: Call) throws -> Tokens.Found {
-        guard let found = try call.services.tokens.lookup(accessor: try accessor(call)) else {
+        let accessor = try accessor(call)
+        guard
+            let found = try call.services.tokens.lookup(accessor: accessor)
+                ?? asker(call, { $0.token.accessor == accessor })
+        else {
             throw AirlockError.badRequest(AirlockError.multi("invalid accessor"))
         }
         return found
@@ -81,22 +96,34 @@ enum TokenRoutes {
     // MARK: Renew
 
     private static let renewSelf: Route.Handler = { call in
-        try await renewed(call, try call.requirePrincipal().found, text: call.request.token ?? SecretPayload([]))
+        let increment = try increment(call)
+        return try await renewed(
+            call, try call.requirePrincipal().found, increment, text: call.request.token ?? SecretPayload([]))
     }
 
     private static let renew: Route.Handler = { call in
+        let increment = try increment(call)
         let (text, found) = try byToken(call)
         guard let found else { throw AirlockError.badRequest("token not found") }
-        return try await renewed(call, found, text: SecretPayload(Array(text.utf8)))
+        return try await renewed(call, found, increment, text: SecretPayload(Array(text.utf8)))
     }
 
     private static let renewAccessor: Route.Handler = { call in
-        try await renewed(call, try byAccessor(call), text: SecretPayload([]))
+        let increment = try increment(call)
+        let found = try byAccessor(call)
+        do {
+            return try await renewed(call, found, increment, text: SecretPayload([]))
+        } catch let error as AirlockError where error.code == .badRequest {
+            // Whoever knows only the accessor is not told why.
+            throw AirlockError.badRequest(AirlockError.multi("invalid request"))
+        }
     }
 
-    private static func renewed(_ call: Call, _ found: Tokens.Found, text: SecretPayload) async throws -> VaultResponse
-    {
-        let increment = try call.fields.seconds("increment") ?? 0
+    private static func increment(_ call: Call) throws -> Int { try call.fields.seconds("increment") ?? 0 }
+
+    private static func renewed(
+        _ call: Call, _ found: Tokens.Found, _ increment: Int, text: SecretPayload
+    ) async throws -> VaultResponse {
         let registry = call.services.registry
         if let mount = loginMount(registry, found.token), mount.engine == .cert {
             try await CertRoutes.checkRenewal(call, found.token, mount: mount)

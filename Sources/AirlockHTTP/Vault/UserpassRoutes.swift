@@ -61,6 +61,7 @@ enum UserpassRoutes {
     }
 
     private static let writePassword: Route.Handler = { call in
+        guard try exists(call) else { throw Users.unknown }
         guard let password = try password(call.fields) else {
             throw AirlockError.badRequest("must provide either password or password_hash")
         }

@@ -57,7 +57,7 @@ struct VaultSurface: Sendable {
             guard let signature, let webhook = services.webhook else { throw AirlockError.invalidToken }
             try webhook.verify(signature, body: body)
         }
-        if target?.engine == .token, let home = TokenRoutes.home(parsed, principal, services) {
+        if target?.engine == .token, let home = try TokenRoutes.home(parsed, principal, services) {
             services = self.services.within(home)
             principal = principal?.seen(from: home.namespace)
         }

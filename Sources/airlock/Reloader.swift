@@ -7,9 +7,11 @@ import UnixSignals
 /// What is read or opened anew at SIGHUP. The signal never ends the program, whether or not there is anything to do.
 struct Reloader: Service {
     let actions: [@Sendable () -> Void]
+    let logger: Logger
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            if actions.isEmpty { logger.info("SIGHUP: there is no certificate and no audit log to open anew") }
             for action in actions { action() }
         }
     }

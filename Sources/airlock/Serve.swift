@@ -105,10 +105,13 @@ struct Serve: AsyncParsableCommand {
             fetcher: LoginClient(), now: now, logger: logger)
         let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
         let origin = "\(tls == nil ? "http" : "https")://\(host)"
+        var reloads: [@Sendable () -> Void] = []
+        if let audit { reloads.append { audit.reopen() } }
+        if let tls { reloads.append { [logger] in tls.reload(logger) } }
         var group = ServiceGroupConfiguration(
             services: [
                 .init(service: Serving(server: server, origin: origin)),
-                .init(service: Reloader(actions: [{ audit?.reopen() }, { [logger] in tls?.reload(logger) }])),
+                .init(service: Reloader(actions: reloads, logger: logger)),
                 .init(service: Sweeper(storage: storage, cache: cache, ages: settings.staleAges, logger: logger)),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)

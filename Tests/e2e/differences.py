@@ -82,6 +82,9 @@ KNOWN = [
          error(r"1 error occurred:\\n\\t\* failed to validate CIDR blocks: invalid CIDR address: .*"), error(r'\\"(secret_id_bound_cidrs|cidr_list|bound_cidr_list)\\" holds something that is no CIDR block')),
     EitherField("Two bad values in one body", r"(POST|PUT) /v1/auth/token/create.*", (400, 400), CONVERSION, CONVERSION),
     Text("A login with a value of the wrong kind", r"(POST|PUT) /v1/auth/[\w-]+/login", (500, 400), CONVERSION, CONVERSION),
+    Text("A new user without a password", r"(POST|PUT) /v1/auth/[\w-]+/users/[^/]+", (400, 400), error("must provide either password or password_hash"), error(r"invalid 'token_type' value .*")),
+    Text("An empty map where a list is wanted", r"(POST|PUT) /v1/auth/[\w-]+/(role|users)/.*", (204, 400), "",
+         error(r"error converting input for field .* expected type '\[\]string', got unconvertible type 'map\[string\]interface \{\}'")),
     Text("`ttl`, the old name, above `token_max_ttl`", r"(POST|PUT) /v1/auth/[\w-]+/users/[^/]+", (204, 400), "", error("'token_ttl' cannot be greater than 'token_max_ttl'")),
     *(Text("`bound-cidr-list` of an AppRole", r"\w+ /v1/auth/[\w-]+/role/[^/]+/bound-cidr-list", (status, 404), ".*", error(".*unsupported path.*"))
       for status in (200, 204, 400, 404)),

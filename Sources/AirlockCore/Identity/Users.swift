@@ -63,6 +63,7 @@ package struct Users: Sendable {
     ///   - source: the client's address.
     /// - Throws: `AirlockError`; an unknown user and a wrong password are told alike, and after the same work.
     package func login(_ name: String, password: SecretText?, source: String?) async throws -> IssuedToken {
+        let path = "login/\(name)"
         let name = name.lowercased()
         let attempt = LoginFailures.Attempt(mount: mount, alias: name, source: source)
         try failures.check(attempt, mount.lockout)
@@ -84,7 +85,7 @@ package struct Users: Sendable {
                 let now = try transaction.value(User.self, key(name)), now.password == user.password
             else { throw Users.refused }
             var login = Login(mount: mount, role: name, settings: now.token, identity: name)
-            login.path = "login/\(name)"
+            login.path = path
             login.displayName = name
             login.metadata = ["username": name]
             login.source = source

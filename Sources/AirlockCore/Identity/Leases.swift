@@ -45,7 +45,8 @@ package struct Leases: Sendable {
 
     /// Every token whose lease lies below the prefix (ends in `/`) is dead once this returns, and what they had issued.
     package func revoke(below prefix: String) async throws {
-        try await storage.write { try TokenRecords.delete($0) { token in
+        try await storage.write {
+            try TokenRecords.delete($0) { token in
                 Leases.isLeased(token) && Leases.folder(token.path).utf8.starts(with: prefix.utf8)
             }
         }

@@ -54,5 +54,10 @@ package struct AirlockError: Error, Sendable, Equatable {
     package static let unsupportedOperation = AirlockError(.notAllowed, multi("unsupported operation"))
 
     /// The text of Go's multierror with one error, which Vault's clients have come to expect around some messages.
-    package static func multi(_ message: String) -> String { "1 error occurred:\n\t* \(message)\n\n" }
+    package static func multi(_ message: String) -> String { multi([message]) }
+
+    package static func multi(_ messages: [String]) -> String {
+        let count = messages.count == 1 ? "1 error" : "\(messages.count) errors"
+        return "\(count) occurred:\n" + messages.map { "\t* \($0)\n" }.joined() + "\n"
+    }
 }

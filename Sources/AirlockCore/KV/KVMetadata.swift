@@ -77,7 +77,7 @@ package struct KVMetadata: Sendable, Codable, Equatable {
         let oldestKept = currentVersion - effectiveMaxVersions(config) + 1
         let trimmed = versions.keys.filter { $0 < oldestKept }.sorted()
         for version in trimmed { versions[version] = nil }
-        if !trimmed.isEmpty { oldestVersion = oldestKept }
+        oldestVersion = max(oldestVersion, oldestKept)
         return (currentVersion, trimmed)
     }
 

@@ -93,23 +93,38 @@ struct KVSettings: Sendable {
         if let deleteVersionAfter { config.deleteVersionAfter = deleteVersionAfter }
     }
 
-    /// Vault's limits: 64 keys of up to 128 bytes, values of up to 512, and nothing that cannot be shown.
-    private static func check(_ map: [String: String]) throws {
-        guard map.count <= 64 else {
-            throw refused("payload must contain at most 64 keys, provided \(map.count)")
-        }
-        for (name, value) in map {
-            guard (1...128).contains(name.utf8.count), (1...512).contains(value.utf8.count) else {
-                throw refused("keys have 1 to 128 bytes, values 1 to 512")
-            }
-            guard isPrintable(name), isPrintable(value) else {
-                throw refused("a key or a value contains unprintable characters")
-            }
-        }
+    /// What can be said before the key is looked at.
+    func check(merges: Bool) throws {
+        guard let customMetadata else { return }
+        try KVSettings.check(customMetadata.compactMapValues { $0 ?? (merges ? nil : "") })
     }
 
-    private static func refused(_ reason: String) -> AirlockError {
-        .badRequest(AirlockError.multi("custom_metadata validation failed: \(reason)"))
+    /// Vault's limits: 64 keys of up to 128 bytes, values of up to 512, and nothing that cannot be shown. Each name that is
+    /// wrong is told, no value is.
+    private static func check(_ map: [String: String]) throws {
+        guard map.count <= 64 else {
+            throw refused(["payload must contain at most 64 keys, provided \(map.count)"])
+        }
+        var reasons: [String] = []
+        for (name, value) in map.sorted(by: { $0.key < $1.key }) {
+            let (key, length) = (name.utf8.count, value.utf8.count)
+            if !(1...128).contains(key) {
+                reasons.append("length of key \"\(name)\" is \(key) but must be 0 < len(key) <= 128")
+            }
+            if !(1...512).contains(length) {
+                reasons.append(
+                    "length of value for key \"\(name)\" is \(length) but must be 0 < len(value) <= 512")
+            }
+            if !isPrintable(name) { reasons.append("a key contains unprintable characters") }
+            if !isPrintable(value) {
+                reasons.append("value for key \"\(name)\" contains unprintable characters")
+            }
+        }
+        guard reasons.isEmpty else { throw refused(reasons) }
+    }
+
+    private static func refused(_ reasons: [String]) -> AirlockError {
+        .badRequest(AirlockError.multi(reasons.map { "custom_metadata validation failed: \($0)" }))
     }
 
     /// Go's `unicode.IsPrint`: letters, marks, numbers, punctuation, symbols, and of the blanks only the ordinary one.

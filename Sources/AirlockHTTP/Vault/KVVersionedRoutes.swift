@@ -41,7 +41,7 @@ enum KVVersionedRoutes {
         _ path: String, refusal: @escaping Route.Handler, fields: Set<String>? = nil,
         _ lists: [VaultRequest.Operation: Route.Handler] = [:]
     ) -> Route {
-        var operations = lists
+        var operations = lists.isEmpty ? [.list: noList, .scan: noList] : lists
         for operation in [VaultRequest.Operation.read, .write, .patch, .delete] { operations[operation] = refusal }
         for operation in [VaultRequest.Operation.list, .scan] where lists[operation] == nil {
             operations[operation] = { _ in throw AirlockError.unsupportedOperation }
@@ -61,6 +61,8 @@ enum KVVersionedRoutes {
             If using the OpenBao CLI, use 'bao kv \(command)' for this operation.
             """, status: .notFound)
     }
+
+    private static let noList: Route.Handler = { _ in throw AirlockError.unsupportedOperation }
 
     private static let unroutedHandler: Route.Handler = { call in unrouted(call) }
 
@@ -94,12 +96,14 @@ enum KVVersionedRoutes {
     private static let write: Route.Handler = { call in
         let path = try SecretPath(call["path"])
         let data = try data(call)
-        return .data(try await engine(call).write(path, data: data, cas: try cas(call)).members)
+        return .data(try await engine(call).write(path, data: data, cas: try cas(try options(call))).members)
     }
 
     private static let patch: Route.Handler = { call in
         let path = try SecretPath(call["path"])
-        let (merge, cas) = (try JSON(parsing: try data(call).bytes), try cas(call))
+        let (merge, options) = (try JSON(parsing: try data(call).bytes), try options(call))
+        guard try engine(call).metadata(path) != nil else { return .empty(.notFound) }
+        let cas = try cas(options)
         guard let stored = try await engine(call).patch(path, merge: merge, cas: cas) else {
             return .empty(.notFound)
         }
@@ -121,10 +125,15 @@ enum KVVersionedRoutes {
         return SecretPayload(bytes)
     }
 
-    /// A `cas` that is null counts as 0.
-    private static func cas(_ call: Call) throws -> Int? {
+    private static func options(_ call: Call) throws -> JSON? {
         guard let options = call.fields["options"] else { return nil }
         guard options.members != nil else { throw notAnObject("options", options, call) }
+        return options
+    }
+
+    /// A `cas` that is null counts as 0.
+    private static func cas(_ options: JSON?) throws -> Int? {
+        guard let options else { return nil }
         do {
             return try Fields(options).integer("cas") ?? (options["cas"] == nil ? nil : 0)
         } catch is AirlockError {
@@ -150,14 +159,17 @@ enum KVVersionedRoutes {
         case nil: elements = []
         case .array(let sent)?: elements = sent
         case .string(let text)?: elements = text.split(separator: ",").map { .string(String($0)) }
+        case .object(let members)? where members.isEmpty: elements = []
         case let other?: elements = [other]
         }
         guard !elements.isEmpty else { throw AirlockError.badRequest("\(verb) version number provided") }
         return try elements.enumerated().map { index, element in
             switch element {
             case .number(let text), .string(let text):
-                if let number = Int(text) { return number }
+                if let number = text.isEmpty ? 0 : Int(text) { return number }
                 throw badVersion(index, "cannot parse value as 'int': strconv.ParseInt: invalid syntax")
+            case .null: return 0
+            case .bool(let flag): return flag ? 1 : 0
             default:
                 throw badVersion(index, "expected type 'int', got unconvertible type '\(element.goType)'")
             }
@@ -295,6 +307,7 @@ enum KVVersionedRoutes {
         async throws -> VaultResponse
     {
         guard !settings.isEmpty else { return .noContent }
+        try settings.check(merges: merges)
         let config = try await engine(call).updateMetadata(path, cas: cas, creates: !merges) {
             try settings.apply(to: &$0, merges: merges)
         }

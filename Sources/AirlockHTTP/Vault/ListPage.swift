@@ -31,8 +31,9 @@ extension Call {
     func validated<T>(_ body: () throws -> T) throws -> T {
         do {
             return try body()
-        } catch let error as AirlockError where error.code == .badRequest {
-            throw AirlockError.badRequest("Field validation failed: \(error.message ?? "")")
+        } catch let error as AirlockError {
+            guard let message = error.message, message.hasPrefix("error converting input") else { throw error }
+            throw AirlockError.badRequest("Field validation failed: \(message)")
         }
     }
 }

@@ -3,22 +3,32 @@ import AirlockCore
 /// `sys/mounts`, `sys/auth` and the preflight of the `kv` commands (VAULT-PROTOCOL 1.5, 4, 5).
 enum MountRoutes {
     static let table: [Route] = [
-        Route("mounts", [.read: { call in listed(call.services.registry.mounts + builtIn(call)) }]),
+        Route("mounts", fields: [], [.read: { call in listed(call.services.registry.mounts + builtIn(call)) }]),
         Route(
-            "mounts/auth/{path*}/tune", access: .sudoToChange,
+            "mounts/auth/{path*}/tune", access: .sudoToChange, fields: MountTuning.fields,
             [.read: MountTuning.read(auth: true), .write: MountTuning.write(auth: true)]),
         Route(
-            "mounts/{path*}/tune", [.read: MountTuning.read(auth: false), .write: MountTuning.write(auth: false)]),
-        Route("mounts/{path*}", [.read: read, .write: enable, .delete: disable]),
-        Route("auth", access: .sudoToChange, [.read: { call in listed(authMounts(call)) }]),
+            "mounts/{path*}/tune", fields: MountTuning.fields,
+            [.read: MountTuning.read(auth: false), .write: MountTuning.write(auth: false)]),
+        Route("mounts/{path*}", fields: fields, [.read: read, .write: enable, .delete: disable]),
+        Route("auth", access: .sudoToChange, fields: [], [.read: { call in listed(authMounts(call)) }]),
         Route(
-            "auth/{path*}/tune", access: .sudoToChange,
+            "auth/{path*}/tune", access: .sudoToChange, fields: MountTuning.fields,
             [.read: MountTuning.read(auth: true), .write: MountTuning.write(auth: true)]),
-        Route("auth/{path*}", access: .sudoToChange, [.read: readAuth, .write: enableAuth, .delete: disableAuth]),
+        Route(
+            "auth/{path*}", access: .sudoToChange, fields: fields,
+            [.read: readAuth, .write: enableAuth, .delete: disableAuth]),
         Route("remount", access: .sudo, [.write: remount]),
         Route("remount/status/{id}", [.read: remountStatus]),
-        Route("internal/ui/mounts", access: .open, [.read: visibleMounts]),
-        Route("internal/ui/mounts/{path*}", access: .open, [.read: preflight]),
+        Route(
+            "internal/ui/mounts", access: .open, fields: [],
+            [.read: visibleMounts, .list: notListed, .scan: notListed]),
+        Route("internal/ui/mounts/{path*}", access: .open, fields: [], [.read: preflight]),
+    ]
+
+    private static let fields: Set<String> = [
+        "config", "description", "external_entropy_access", "local", "options", "path", "plugin_name", "plugin_version",
+        "seal_wrap", "type",
     ]
 
     static let system = Mount(
@@ -85,28 +95,30 @@ enum MountRoutes {
 
     private static let enable: Route.Handler = { call in
         let path = normalised(call["path"])
+        let options =
+            try call.fields["options"].map { try Fields(.object([.init("options", $0)])).map("options") } ?? nil
+        guard let type = try call.fields.string("type"), !type.isEmpty else {
+            throw AirlockError.badRequest("backend type must be specified as a string")
+        }
+        let withoutOptions: [String: String]? = call.fields.names.contains("options") ? nil : [:]
+        var mount = Mount(
+            path: path, engine: .kv, description: try call.fields.string("description") ?? "",
+            options: options ?? withoutOptions)
+        try MountTuning.configure(&mount, call)
         guard !["sys/", "auth/", "cubbyhole/", "identity/"].contains(where: path.hasPrefix) else {
             throw AirlockError.badRequest("cannot mount \"\(path)\"")
         }
         _ = try SecretPath(String(path.dropLast()))
-        guard let type = try call.fields.string("type"), !type.isEmpty else {
-            throw AirlockError.badRequest("backend type must be specified as a string")
-        }
-        var options =
-            try call.fields["options"].map { try Fields(.object([.init("options", $0)])).map("options") } ?? nil
         switch type {
         case "kv", "generic": break
-        case "kv-v1": options = ["version": "1"]
-        case "kv-v2": options = ["version": "2"]
+        case "kv-v1": mount.options = ["version": "1"]
+        case "kv-v2": mount.options = ["version": "2"]
         case "cubbyhole", "system": throw AirlockError.badRequest("mount type of \"\(type)\" is not mountable")
         default: throw AirlockError.badRequest("plugin not found in the catalog: \(type)")
         }
-        if let version = options?["version"], version != "1", version != "2" {
+        if let version = mount.options?["version"], version != "1", version != "2" {
             throw AirlockError.badRequest("unknown version of the key/value engine: use 1 or 2")
         }
-        var mount = Mount(
-            path: path, engine: .kv, description: try call.fields.string("description") ?? "", options: options ?? [:])
-        try MountTuning.configure(&mount, call)
         try await call.services.registry.enable(mount)
         return .noContent
     }
@@ -215,6 +227,12 @@ enum MountRoutes {
         ])
     }
 
+    private static let notListed: Route.Handler = { _ in throw AirlockError(.notFound, "unsupported path") }
+
+    private static func authMount(_ registry: Registry, below path: String) -> Mount? {
+        path.hasPrefix(tokenPath) ? registry.tokenMount : registry.authMount(for: path)
+    }
+
     private static let preflight: Route.Handler = { call in
         // A path may lead into a namespace: what is there is asked there.
         let (registry, path) = call.services.registry.descend(call["path"])
@@ -224,7 +242,7 @@ enum MountRoutes {
         let isAuth = path.hasPrefix("auth/")
         let mount =
             isAuth
-            ? registry.authMount(for: String(path.dropFirst("auth/".count)))
+            ? authMount(registry, below: normalised(String(path.dropFirst("auth/".count))))
             : builtIn(call).first { normalised(path).hasPrefix($0.path) }
                 ?? services.mount(for: path, opening: principal)
         let isDecidedUpstream =

@@ -8,6 +8,11 @@ enum MountTuning {
         "passthrough_request_headers", "plugin_version",
     ]
 
+    static let fields = Set(unsupported).union([
+        "default_lease_ttl", "description", "listing_visibility", "max_lease_ttl", "options", "path", "token_type",
+        "user_lockout_config",
+    ])
+
     // MARK: Reading
 
     /// The settings as the mount has them.
@@ -16,6 +21,7 @@ enum MountTuning {
             .init("default_lease_ttl", .integer(mount.defaultLeaseTTL)), .init("force_no_cache", false),
             .init("max_lease_ttl", .integer(mount.maxLeaseTTL)),
         ]
+        if mount.engine == .system { members.append(.init("passthrough_request_headers", .strings(["Accept"]))) }
         if let lockout = mount.lockout {
             members.append(.init("user_lockout_config", .object(LockoutFields.members(lockout))))
         }
@@ -83,7 +89,9 @@ enum MountTuning {
             let options = try fields.map("options") ?? [:]
             let now = call.services.now()
             let isUpgrade = try await call.services.registry.tune(path, auth: auth) { mount, transaction in
-                if let description = try fields.string("description") { mount.description = description }
+                if fields.names.contains("description") {
+                    mount.description = try fields.string("description") ?? ""
+                }
                 if isSet(fields["token_type"]) {
                     guard auth else {
                         throw AirlockError.badRequest("'token_type' can only be modified on auth mounts")

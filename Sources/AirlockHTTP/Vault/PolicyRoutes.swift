@@ -4,10 +4,15 @@ import Foundation
 /// `sys/policy` and `sys/policies/acl` (VAULT-PROTOCOL 10.1).
 enum PolicyRoutes {
     static let table: [Route] = [
-        Route("policy", [.read: listLegacy, .list: listLegacy]),
+        Route("policy", fields: [], [.read: listLegacy, .list: listLegacy]),
         Route("policy/{name*}", [.read: read(textMember: "rules"), .write: write, .delete: delete]),
         Route("policies/acl", fields: [], [.list: list]),
-        Route("policies/acl/{name*}", [.read: read(textMember: "policy"), .write: write, .delete: delete]),
+        Route(
+            "policies/acl/{name*}",
+            [
+                .read: read(textMember: "policy"), .write: write, .delete: delete,
+                .list: { _ in throw AirlockError.absent },
+            ]),
     ]
 
     private static let list: Route.Handler = { call in

@@ -163,10 +163,10 @@ struct Route: Sendable {
         template = PathTemplate(pattern)
     }
 
-    /// What OpenBao answers to a known open path and an operation it does not have: for a login with the text, for the
-    /// state of the server without (VAULT-PROTOCOL 1.3).
+    /// What OpenBao answers to a known open path and an operation it does not have: for the state of the server, which no
+    /// engine serves and whose fields nobody looks at, without the text (VAULT-PROTOCOL 1.3).
     var openRefusal: AirlockError {
-        AirlockError(.notAllowed, operations[.write] == nil ? nil : "unsupported operation")
+        AirlockError(.notAllowed, operations[.write] == nil && fields == nil ? nil : "unsupported operation")
     }
 
     func match(_ path: String) -> [String: String]? { template.match(path) }

@@ -17,10 +17,11 @@ enum CapabilityRoutes {
     }
 
     private static let ofToken: Route.Handler = { call in
-        let paths = try paths(call)
+        _ = try call.validated { try call.fields.string("token") }
         guard let token = call.fields["token"]?.text, !token.isEmpty else {
             throw AirlockError(.vaultServerError, AirlockError.multi("no token found"))
         }
+        let paths = try paths(call)
         guard let found = try call.services.tokens.lookup(text: token) else {
             throw AirlockError.badRequest(AirlockError.multi("invalid token"))
         }
@@ -28,14 +29,13 @@ enum CapabilityRoutes {
     }
 
     private static let ofAccessor: Route.Handler = { call in
-        let paths = try paths(call)
-        guard let accessor = call.fields["accessor"]?.text, !accessor.isEmpty else {
+        guard let accessor = try call.validated({ try call.fields.string("accessor") }), !accessor.isEmpty else {
             throw AirlockError.badRequest("missing accessor")
         }
         guard let found = try call.services.tokens.lookup(accessor: accessor) else {
             throw AirlockError.badRequest(AirlockError.multi("invalid accessor"))
         }
-        return try answer(call, paths, for: try call.services.principal(found))
+        return try answer(call, try paths(call), for: try call.services.principal(found))
     }
 
     private static let resultant: Route.Handler = { call in
@@ -50,16 +50,25 @@ enum CapabilityRoutes {
     }
 
     private static func paths(_ call: Call) throws -> [String] {
-        let paths = try call.fields.list("paths") ?? call.fields.list("path") ?? []
+        let paths = try list(call, "paths") ?? list(call, "path") ?? []
         guard !paths.isEmpty else { throw AirlockError.badRequest("paths must be supplied") }
+        guard !paths.contains("") else { throw AirlockError.badRequest(AirlockError.multi("missing path")) }
         guard paths.count <= pathLimit else {
             throw AirlockError.badRequest("at most \(pathLimit) paths at a time, \(paths.count) were sent")
         }
         return paths
     }
 
+    /// As lenient as OpenBao: true is the text 1, and an object without members a list of nothing.
+    private static func list(_ call: Call, _ name: String) throws -> [String]? {
+        switch call.fields[name] {
+        case .bool(let flag)?: [flag ? "1" : "0"]
+        case .object(let members)? where members.isEmpty: []
+        default: try call.fields.list(name)
+        }
+    }
+
     private static func answer(_ call: Call, _ paths: [String], for principal: Principal) throws -> VaultResponse {
-        guard !paths.contains("") else { throw AirlockError.badRequest(AirlockError.multi("missing path")) }
         var seen: Set<ExactText> = []
         var members = paths.filter { seen.insert(ExactText($0)).inserted }
             .map { JSON.Member($0, .strings(names(principal, on: $0, call))) }

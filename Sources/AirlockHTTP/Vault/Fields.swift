@@ -50,15 +50,15 @@ struct Fields: Sendable {
         guard let value = self[name] else { return nil }
         switch value {
         case .bool(let flag): return flag
-        case .number(let text): return text != "0"
-        case .string("true"), .string("1"), .string("t"), .string("T"), .string("TRUE"), .string("True"): return true
-        case .string("false"), .string("0"), .string("f"), .string("F"), .string("FALSE"), .string("False"),
-            .string(""):
-            return false
-        case .string:
-            throw AirlockError.badRequest(
-                "error converting input for field \"\(name)\": '' cannot parse value as 'bool': strconv.ParseBool: invalid syntax"
-            )
+        case .string(let text), .number(let text):
+            switch text {
+            case "true", "1", "t", "T", "TRUE", "True": return true
+            case "false", "0", "f", "F", "FALSE", "False", "": return false
+            default:
+                throw AirlockError.badRequest(
+                    "error converting input for field \"\(name)\": '' cannot parse value as 'bool': strconv.ParseBool: invalid syntax"
+                )
+            }
         default: throw mismatch(name, value, expected: "bool")
         }
     }

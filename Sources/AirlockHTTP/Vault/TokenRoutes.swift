@@ -4,9 +4,9 @@ import AirlockCore
 enum TokenRoutes {
     static let table: [Route] =
         TokenCreateRoutes.table + TokenRoleRoutes.table + [
-            Route("lookup-self", [.read: lookupSelf, .write: lookupSelf]),
-            Route("lookup", [.read: lookup, .write: lookup]),
-            Route("lookup-accessor", [.write: lookupAccessor]),
+            Route("lookup-self", fields: ["token"], [.read: lookupSelf, .write: lookupSelf]),
+            Route("lookup", fields: ["token"], [.read: lookup, .write: lookup]),
+            Route("lookup-accessor", fields: ["accessor"], [.write: lookupAccessor]),
             Route("accessors", access: .sudo, fields: [], [.list: accessors]),
             Route("renew-self", fields: ["token", "increment"], [.write: renewSelf]),
             Route("renew", fields: ["token", "increment"], [.write: renew]),

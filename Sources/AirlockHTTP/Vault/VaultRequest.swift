@@ -120,6 +120,7 @@ struct VaultRequest: Sendable {
     private static func cleaned(_ path: String) -> String? {
         let parts = path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
             .map { String(Substring($0)) }
+        if path == "/v1/sys" { return path + "/" }
         let isClean = !parts.dropLast().contains("") && !parts.contains(".") && !parts.contains("..")
         if isClean { return nil }
         var kept: [String] = []

@@ -36,6 +36,10 @@ struct VaultSurface: Sendable {
     private func answer(
         _ parsed: inout VaultRequest, _ request: Request, _ located: Services, _ trail: AuditTrail?
     ) async throws -> VaultResponse {
+        // Before the policy is asked: a rule on `a/b` must not be got round by writing to `a/b/`.
+        guard ![.write, .patch].contains(parsed.operation) || parsed.path.utf8.last != UInt8(ascii: "/") else {
+            throw AirlockError.badRequest("cannot write to a path ending in '/'")
+        }
         var services = located
         var target = target(of: parsed.path, services)
         var route = target.flatMap { $0.engine.route(for: $0.path, parsed.operation) }
@@ -84,10 +88,6 @@ struct VaultSurface: Sendable {
     ) async throws -> VaultResponse {
         let isOpen = route?.isOpen ?? false
         let request = call.request
-        // Before the policy is asked: a rule on `a/b` must not be got round by writing to `a/b/`.
-        guard request.operation != .write || request.path.utf8.last != UInt8(ascii: "/") else {
-            throw AirlockError.badRequest("cannot write to a path ending in '/'")
-        }
         do {
             if let route, !isOpen { try await authorize(call, route) }
             if route == nil { try authorizeUnrouted(call) }
@@ -103,7 +103,13 @@ struct VaultSurface: Sendable {
             if request.operation == .head { return .empty(.methodNotAllowed) }
             throw isOpen ? route.openRefusal : AirlockError.unsupportedOperation
         }
-        return try await handler(call).warning(of: unrecognized(call, route))
+        let ignored = unrecognized(call, route)
+        do {
+            return try await handler(call).warning(of: ignored)
+        } catch let error as AirlockError where error == .absent && request.operation == .list && !ignored.isEmpty {
+            // An empty list with a warning is not absent any more.
+            return VaultResponse.data([]).warning(of: ignored)
+        }
     }
 
     /// Fields of the body and the query that the route does not know.
@@ -184,7 +190,8 @@ struct VaultSurface: Sendable {
     }
 
     private func noHandler(_ request: VaultRequest) -> AirlockError {
-        AirlockError(.notFound, "no handler for route \"\(request.pathAsRouted)\". route entry not found.")
+        let quoted = request.pathAsRouted.map { ["\\", "\""].contains($0) ? "\\\($0)" : String($0) }.joined()
+        return AirlockError(.notFound, "no handler for route \"\(quoted)\". route entry not found.")
     }
 
     static func capability(_ operation: VaultRequest.Operation) -> Capabilities {

@@ -52,8 +52,10 @@ def without(*names):
 
 
 def of_a_root_token(body):
-    """Only what is the first root token's own."""
+    """Only what is the first root token's own, and the name that tokens which wrap its answers have from it."""
     data = body.get("data") or {}
+    if data.get("policies") == ["response-wrapping"] and data.get("display_name") == "token":
+        return body | {"data": data | {"display_name": "root"}}
     if data.get("accessor") != "<<accessor.root>>":
         return body
     return body | {"data": data | {"display_name": "root", "path": "auth/token/root"}}
@@ -72,6 +74,8 @@ def error(pattern):
 CONVERSION = error(r'(?:Field validation failed: )?error converting input for field \\"(?P<field>\w+)\\": .*')
 REPEATED = error(r"Field validation failed: error converting input for field .* got unconvertible type '\[\]string'")
 
+MAX_VERSIONS = error("max_versions must be between 0 and 4294967295")
+
 KNOWN = [
     Text("Errors about a bad value", r".*", (400, 400), CONVERSION, CONVERSION),
     Text("Errors about a bad value", r"(POST|PUT) /v1/auth/token/create.*", (400, 400), error("time: .*"), error("time: invalid duration.*")),
@@ -88,6 +92,10 @@ KNOWN = [
     Text("`ttl`, the old name, above `token_max_ttl`", r"(POST|PUT) /v1/auth/[\w-]+/users/[^/]+", (204, 400), "", error("'token_ttl' cannot be greater than 'token_max_ttl'")),
     *(Text("`bound-cidr-list` of an AppRole", r"\w+ /v1/auth/[\w-]+/role/[^/]+/bound-cidr-list", (status, 404), ".*", error(".*unsupported path.*"))
       for status in (200, 204, 400, 404)),
+    Text("Errors about a bad value", r"(POST|PUT) /v1/sys/(mounts|auth)/.*", (400, 400),
+         error("(unable to parse (default|max) TTL of .*: )?time: .*"), error(r'error converting input for field \\"(default|max)_lease_ttl\\": time: .*')),
+    Text("Errors about a bad value", r".*", (400, 400), error("(?P<what>error parsing X-Vault-Wrap-TTL header: time: invalid duration) .*"),
+         error("(?P<what>error parsing X-Vault-Wrap-TTL header: time: invalid duration)")),
     Text("Errors about JSON that cannot be read", r".*", (400, 400), error("failed to decode JSON input: .*"), error("failed to decode JSON input: .*")),
     Text("Errors about a policy that cannot be read", r"(POST|PUT) /v1/sys/polic(y|ies/acl)/.*", (400, 400),
          error("failed to parse policy: .*"), error("failed to parse policy: .*")),
@@ -95,8 +103,25 @@ KNOWN = [
     Text("`OPTIONS`", r"OPTIONS .*", (400, 405), error("cannot handle internal-only request operation"), r'\{"errors":\[\]\}'),
     Text("JSON that cannot be read, with a bad token", r"(POST|PUT|PATCH) .*", (400, 403), error("failed to decode JSON input: .*"), error("permission denied")),
     Text("A path that is no UTF-8", r".*%FF.*", (404, 400), ".*", ""),
+    Text("A path that is no UTF-8", r".*%FF.*", (403, 400), ".*", ""),
+    Text("A list of nothing, wrapped", r"LIST .*|GET .*[?&]list=.*", (404, 404), error("unsupported path"), r'\{"errors":\[\]\}'),
+    Text("A path of a secret that ends in `/`", r"GET /v1/.*/(metadata|subkeys)/.*/(\?.*)?", (200, 404), ".*", r'\{"errors":\[\]\}'),
+    Text("A path of a secret that ends in `/`", r"GET /v1/.*/(data|subkeys)/.*/(\?.*)?", (404, 404), r'\{"request_id":.*', r'\{"errors":\[\]\}'),
+    Text("A path of a secret that ends in `/`", r"GET /v1/.*/data/.*/(\?.*)?", (500, 404), ".*", r'\{"errors":\[\]\}'),
+    Text("A negative lifetime of a mount", r"(POST|PUT) /v1/sys/(mounts|auth)/.*/tune", (400, 400), error("backend max lease TTL of -.*"),
+         error(r'error converting input for field \\"max_lease_ttl\\": a duration cannot be negative')),
+    Text("A negative lifetime of a mount", r"(POST|PUT) /v1/sys/(mounts|auth)/.*/tune", (204, 400), "",
+         error(r'error converting input for field \\"(max|default)_lease_ttl\\": a duration cannot be negative')),
+    Text("A mount of an unknown type where one is already", r"(POST|PUT) /v1/sys/mounts/.*", (400, 400), error("path is already in use at .*"),
+         error("plugin not found in the catalog: .*")),
+    Text("`DELETE` of a login", r"DELETE /v1/auth/.*/login", (500, 405), error("missing role_id"), error("unsupported operation")),
+    Text("`PATCH` of metadata: a number", r"PATCH /v1/.*/metadata/.*", (500, 204), error("1 error occurred:.*cannot unmarshal number into Go struct field .custom_metadata.*"), ""),
+    Text("`max_versions` below 0 or over 4294967295", r"PATCH /v1/.*/metadata/.*", (500, 400), error("1 error occurred:.*field .max_versions of type uint32.*"), MAX_VERSIONS),
+    Text("`max_versions` below 0 or over 4294967295", r"PATCH /v1/.*/metadata/.*", (404, 400), "", MAX_VERSIONS),
+    Text("`max_versions` below 0 or over 4294967295", r"(POST|PUT) /v1/.*/(metadata/.*|config)", (204, 400), "", MAX_VERSIONS),
     Text("A repeated name in the query", r"(GET|LIST|SCAN|DELETE) .*[?&](?P<name>\w+)=.*&(?P=name)=.*", (200, 400), ".*", REPEATED),
     Text("A repeated name in the query", r"(GET|LIST|SCAN|DELETE) .*[?&](?P<name>\w+)=.*&(?P=name)=.*", (404, 400), ".*", REPEATED),
+    Text("A repeated name in the query", r"DELETE .*[?&](?P<name>\w+)=.*&(?P=name)=.*", (204, 400), "", REPEATED),
     Text("A bad value from a token that may not write", r"(POST|PUT) /v1/.*", (400, 403), CONVERSION.replace("?P<field>", "?:"), error(r"1 error occurred:.*permission denied.*")),
     Members("A policy that is read", r"GET /v1/sys/polic(y|ies/acl)/.*",
             without("allow_slashes_in_identity_templates", "allow_wildcards_in_identity_templates", "cas_required", "modified", "version")),

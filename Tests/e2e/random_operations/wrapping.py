@@ -6,6 +6,11 @@ from .world import Operation
 WRAPPABLE = {kv.read: 4, kv.list_folder: 1, tokens.create: 3, approle.make_secret_id: 3, approle.login: 2, policies.read: 1, kv.read_metadata: 1, kv.write: 2}
 
 
+def learned(token):
+    """Where the wrapping token is, and the accessors that a list of them shows."""
+    return {token: "wrap_info.token", f"accessor-of.{token}": "wrap_info.accessor", f"accessor-in.{token}": "wrap_info.wrapped_accessor"}
+
+
 def wrap(world):
     token = world.name("wrapping")
     if world.often(0.3):
@@ -15,7 +20,7 @@ def wrap(world):
     if operation is None:
         return None
     operation.headers = operation.headers | {"X-Vault-Wrap-TTL": world.one(["300", "5m", "1h0m0s", "1h", "0", "bogus", "-5s", "", "2d"] if world.often(0.2) else ["10m"])}
-    operation.learn = {token: "wrap_info.token"}
+    operation.learn = learned(token)
 
     def then(answer):
         if answer.status == 200 and answer.json.get("wrap_info"):
@@ -59,7 +64,7 @@ def look_up(world):
 
 def rewrap(world):
     token = world.name("wrapping")
-    return Operation("POST", "/v1/sys/wrapping/rewrap", {"token": some_wrapping(world)}, world.anyone(0.9), learn={token: "wrap_info.token"},
+    return Operation("POST", "/v1/sys/wrapping/rewrap", {"token": some_wrapping(world)}, world.anyone(0.9), learn=learned(token),
                      then=lambda answer: world.wrapped.append(f"<<{token}>>") if answer.status == 200 else None)
 
 

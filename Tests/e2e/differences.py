@@ -61,10 +61,12 @@ def of_a_root_token(body):
     return body | {"data": data | {"display_name": "root", "path": "auth/token/root"}}
 
 
-def without_empty_blocks(body):
-    """Of an AppRole: no address blocks are null, not an empty list."""
-    data = body.get("data") or {}
-    return body | {"data": data | {"secret_id_bound_cidrs": data.get("secret_id_bound_cidrs") or None}}
+def without_empty(name):
+    """An empty list of address blocks is null."""
+    def changed(body):
+        data = body.get("data") or {}
+        return body | {"data": data | {name: data.get(name) or None}}
+    return changed
 
 
 def error(pattern):
@@ -89,6 +91,7 @@ KNOWN = [
     Text("A new user without a password", r"(POST|PUT) /v1/auth/[\w-]+/users/[^/]+", (400, 400), error("must provide either password or password_hash"), error(r"invalid 'token_type' value .*")),
     Text("An empty map where a list is wanted", r"(POST|PUT) /v1/auth/[\w-]+/(role|users)/.*", (204, 400), "",
          error(r"error converting input for field .* expected type '\[\]string', got unconvertible type 'map\[string\]interface \{\}'")),
+    Text("A negative `token_num_uses`", r"(POST|PUT) /v1/auth/[\w-]+/role/[^/]+/token-num-uses", (204, 400), "", error("'token_num_uses' cannot be negative")),
     Text("`ttl`, the old name, above `token_max_ttl`", r"(POST|PUT) /v1/auth/[\w-]+/users/[^/]+", (204, 400), "", error("'token_ttl' cannot be greater than 'token_max_ttl'")),
     *(Text("`bound-cidr-list` of an AppRole", r"\w+ /v1/auth/[\w-]+/role/[^/]+/bound-cidr-list", (status, 404), ".*", error(".*unsupported path.*"))
       for status in (200, 204, 400, 404)),
@@ -125,7 +128,8 @@ KNOWN = [
     Text("A bad value from a token that may not write", r"(POST|PUT) /v1/.*", (400, 403), CONVERSION.replace("?P<field>", "?:"), error(r"1 error occurred:.*permission denied.*")),
     Members("A policy that is read", r"GET /v1/sys/polic(y|ies/acl)/.*",
             without("allow_slashes_in_identity_templates", "allow_wildcards_in_identity_templates", "cas_required", "modified", "version")),
-    Members("`secret_id_bound_cidrs` of an AppRole, emptied", r"GET /v1/auth/[\w-]+/role/[^/]+(/secret-id-bound-cidrs)?", without_empty_blocks),
+    Members("Address blocks of an AppRole, emptied", r"GET /v1/auth/[\w-]+/role/[^/]+(/secret-id-bound-cidrs)?", without_empty("secret_id_bound_cidrs")),
+    Members("Address blocks of an AppRole, emptied", r"GET /v1/auth/[\w-]+/role/[^/]+/token-bound-cidrs", without_empty("token_bound_cidrs")),
     Members("The root token, looked up", r"(GET|POST|PUT) /v1/auth/token/lookup(-self|-accessor)?(\?.*)?", of_a_root_token),
     Members("`sys/mounts`", r"GET /v1/sys/(internal/ui/)?mounts(\?.*)?", without("identity/")),
     Members("`sys/seal-status`", r"GET /v1/sys/seal-status(\?.*)?", without("commit_date")),

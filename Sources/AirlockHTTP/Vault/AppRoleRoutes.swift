@@ -142,15 +142,15 @@ enum AppRoleRoutes {
         { call in
             let fields = call.fields
             var request = AppRoles.SecretIDRequest()
+            request.ttl = try fields.seconds("ttl")
+            request.uses = try fields.integer("num_uses")
+            let metadataText = try fields.string("metadata") ?? ""
             if custom {
                 guard let text = try fields.string("secret_id"), !text.isEmpty else {
                     throw AirlockError.badRequest("missing secret_id")
                 }
                 request.chosenText = text
             }
-            request.ttl = try fields.seconds("ttl")
-            request.uses = try fields.integer("num_uses")
-            let metadataText = try fields.string("metadata") ?? ""
             _ = try roles(call).roleWithSecretIDs(call["name"])
             request.cidrs = try fields.cidrs("cidr_list") ?? []
             request.tokenCIDRs = try fields.cidrs("token_bound_cidrs") ?? []

@@ -73,7 +73,7 @@ private struct Fuzz {
     private static let shortCount = 2000
     /// No text is larger than this; a slow machine parses it in far less time than this.
     private static let sizeLimit = 1 << 18
-    private static let deadline = Duration.seconds(10)
+    private static let deadline = Duration.seconds(60)
 
     /// - Parameter check: what is wrong with what the parser made of a text, `nil` when nothing is.
     func run(_ check: ([UInt8]) -> String?) throws {

@@ -193,7 +193,7 @@ func until(
     _ what: String, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async -> Bool
 ) async {
     let clock = ContinuousClock()
-    let deadline = clock.now + .seconds(60)
+    let deadline = clock.now + .seconds(300)
     while await !condition() {
         guard clock.now < deadline else {
             Issue.record("still waiting for \(what)", sourceLocation: sourceLocation)

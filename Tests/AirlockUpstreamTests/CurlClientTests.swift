@@ -192,10 +192,10 @@ struct CurlClientTests {
         defer { host.close() }
         var options = CurlClient.Options()
         options.connectTimeout = .milliseconds(200)
-        options.timeout = .seconds(60)
+        options.timeout = .seconds(600)
         let begun = ContinuousClock.now
         #expect(try await failure(options, url: host.url).kind == .timeout)
-        #expect(ContinuousClock.now - begun < .seconds(20))
+        #expect(ContinuousClock.now - begun < .seconds(300))
     }
 
     @Test func `Dots in a path are sent as they are`() async throws {

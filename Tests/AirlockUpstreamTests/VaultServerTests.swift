@@ -102,7 +102,7 @@ struct VaultServerTests {
                 count.now += 1
                 count.most = max(count.most, count.now)
             }
-            while !open.current { await Task.yield() }
+            while !open.current { try? await Task.sleep(for: .milliseconds(1)) }
             running.change { $0.now -= 1 }
         }
         let upstream = try TestUpstream(vault, places: 5, time: time)
@@ -118,7 +118,7 @@ struct VaultServerTests {
     @Test func `Who waits in line when the circuit opens fails without asking`() async throws {
         let open = Shared(false)
         let vault = FakeVault { line in
-            while line.contains("/data/"), !open.current { await Task.yield() }
+            while line.contains("/data/"), !open.current { try? await Task.sleep(for: .milliseconds(1)) }
         }
         let upstream = try TestUpstream(vault, places: 1, time: time)
         let first = Task { try await upstream.failure("first") }

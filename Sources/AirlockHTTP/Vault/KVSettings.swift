@@ -72,12 +72,15 @@ struct KVSettings: Sendable {
         return map
     }
 
-    /// - Parameter merges: custom metadata is merged member by member (PATCH), not replaced; only there null is no value.
+    /// - Parameter merges: custom metadata is merged member by member (PATCH), not replaced; only there null is no value, and
+    ///   a `delete_version_after` of 0 changes nothing, as in OpenBao.
     func apply(to metadata: inout KVMetadata, merges: Bool) throws {
         if let maxVersions { metadata.maxVersions = maxVersions }
         if let casRequired { metadata.casRequired = casRequired }
         if let metadataCasRequired { metadata.metadataCasRequired = metadataCasRequired }
-        if let deleteVersionAfter { metadata.deleteVersionAfter = deleteVersionAfter }
+        if let deleteVersionAfter, !merges || deleteVersionAfter != 0 {
+            metadata.deleteVersionAfter = deleteVersionAfter
+        }
         if removesCustomMetadata { metadata.customMetadata = nil }
         guard let customMetadata else { return }
         var map = merges ? metadata.customMetadata ?? [:] : [:]
@@ -90,7 +93,8 @@ struct KVSettings: Sendable {
         if let maxVersions { config.maxVersions = maxVersions }
         if let casRequired { config.casRequired = casRequired }
         if let metadataCasRequired { config.metadataCasRequired = metadataCasRequired }
-        if let deleteVersionAfter { config.deleteVersionAfter = deleteVersionAfter }
+        // Any negative one says never, and is kept as this one.
+        if let deleteVersionAfter { config.deleteVersionAfter = max(deleteVersionAfter, -1_000_000_000) }
     }
 
     /// What can be said before the key is looked at.

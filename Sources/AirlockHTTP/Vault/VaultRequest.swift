@@ -230,7 +230,7 @@ struct VaultRequest: Sendable {
     private static func checkPatchType(_ type: String?) throws {
         guard let type, !type.trimmingBlanks.isEmpty else { throw AirlockError.badRequest("mime: no media type") }
         let bare = type.split(separator: ";").first.map { String($0).trimmingBlanks } ?? ""
-        guard bare == "application/merge-patch+json" else {
+        guard bare.lowercased() == "application/merge-patch+json" else {
             throw AirlockError(
                 .unsupportedMedia, "PATCH requires Content-Type of application/merge-patch+json, provided \(bare)")
         }

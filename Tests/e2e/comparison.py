@@ -16,13 +16,31 @@ LOOKS = [
     (r"\bs\.[A-Za-z0-9]{24}(\.[A-Za-z0-9]{6})?\b", "<token>"),
     (r"\bh[0-9a-f]{60,64}\b", "<lease>"),
     (r"\b((?:auth_)?[a-z]+)_[0-9a-f]{8}\b", r"\1_<id>"),
-    (r'max_ttl of "\d+h\d+m\d+s"', 'max_ttl of "<what is left>"'),
 ]
+
+
+CAPPED = re.compile(r'TTL of "([0-9hms]+)" exceeded the effective max_ttl of "([0-9hms]+)"')
+
+
+def seconds(duration):
+    """Of Go's notation."""
+    return sum(int(number) * {"h": 3600, "m": 60, "s": 1}[unit] for number, unit in re.findall(r"(\d+)([hms])", duration))
+
+
+def capping(warning):
+    """A word about a limit, without the seconds that pass; none where only they make the difference."""
+    found = CAPPED.match(warning)
+    if not found:
+        return warning
+    asked, left = map(seconds, found.groups())
+    return None if abs(asked - left) <= 5 else CAPPED.sub(f"TTL of {asked} s exceeded {round(left / 60)} min", warning)
 
 
 def normalise(value, name=""):
     if isinstance(value, dict):
         return {key: normalise(member, key) for key, member in value.items()}
+    if name == "warnings" and isinstance(value, list):
+        value = [told for told in map(capping, value) if told] or None
     if isinstance(value, list):
         return [normalise(member) for member in value]
     if name in OWN_VALUES and value and not str(value).startswith("<<"):

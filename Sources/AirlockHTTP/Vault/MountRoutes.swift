@@ -11,7 +11,7 @@ enum MountRoutes {
             "mounts/{path*}/tune", fields: MountTuning.fields,
             [.read: MountTuning.read(auth: false), .write: MountTuning.write(auth: false)]),
         Route("mounts/{path*}", fields: fields, [.read: read, .write: enable, .delete: disable]),
-        Route("auth", access: .sudoToChange, fields: [], [.read: { call in listed(authMounts(call)) }]),
+        Route("auth", access: .sudoToChange, fields: [], [.read: readAuths]),
         Route(
             "auth/{path*}/tune", access: .sudoToChange, fields: MountTuning.fields,
             [.read: MountTuning.read(auth: true), .write: MountTuning.write(auth: true)]),
@@ -160,6 +160,12 @@ enum MountRoutes {
     }
 
     // MARK: Ways to log in
+
+    private static let readAuths: Route.Handler = { call in
+        // OpenBao knows no `sys/auth/`.
+        guard !call.request.path.hasSuffix("/") else { throw AirlockError.unsupportedPath }
+        return listed(authMounts(call))
+    }
 
     private static let readAuth: Route.Handler = { call in
         let path = normalised(call["path"])

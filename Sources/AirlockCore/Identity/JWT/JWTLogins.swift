@@ -46,19 +46,15 @@ package struct JWTLogins: Sendable {
             else: AirlockError.badRequest("role \"\(name)\" could not be found"))
     }
 
+    /// Not optimised: Swift 6.3.1's optimiser crashes over it (while splitting the coroutine).
+    @_optimize(none)
     private func claims(_ jwt: SecretText, _ role: JWTRole, _ config: JWTConfig) async throws -> JWTClaims {
         let claims: JWTClaims
-        do throws(JWTFault) {
-            let token: CompactJWT
-            do throws(JWTFault) {
-                token = try await keys.verified(jwt, by: config.source)
-                guard let found = token.unverifiedClaims else { throw config.source.noKey }
-                claims = found
-            } catch {
-                throw JWTFault("error verifying token signature: \(error.reason)")
-            }
+        do {
+            let token = try await verified(jwt, config)
+            claims = token.claims
             try role.expectation(config).check(claims, algorithm: token.algorithm, now: now())
-        } catch {
+        } catch let error as JWTFault {
             throw AirlockError.badRequest("error validating token: \(error.reason)")
         }
         // A token for somebody else must not be of use here because the role forgot to say for whom it is.
@@ -66,5 +62,18 @@ package struct JWTLogins: Sendable {
             throw AirlockError.badRequest("audience claim found in JWT but no audiences bound to the role")
         }
         return claims
+    }
+
+    @_optimize(none)
+    private func verified(
+        _ jwt: SecretText, _ config: JWTConfig
+    ) async throws -> (claims: JWTClaims, algorithm: String) {
+        do {
+            let token = try await keys.verified(jwt, by: config.source)
+            guard let claims = token.unverifiedClaims else { throw config.source.noKey }
+            return (claims, token.algorithm)
+        } catch let error as JWTFault {
+            throw JWTFault("error verifying token signature: \(error.reason)")
+        }
     }
 }

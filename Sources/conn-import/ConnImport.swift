@@ -19,29 +19,8 @@ struct ConnImport: ParsableCommand {
             Exit codes: 0 all done, 1 something was rejected or failed, 2 wrong usage.
             """)
 
-    @Argument(help: "Files to import: .env files, or - for such text on standard input.")
-    var files: [String]
-
-    @Option(help: "Address of the server, such as http://127.0.0.1:8100.")
-    var url: String?
-
-    @Option(help: "Token for the server. Better: AIRLOCK_TOKEN in the environment.")
-    var token: String?
-
-    @Option(help: "The JSON of AIRFLOW__SECRETS__BACKEND_KWARGS: server, login, mount and paths as Airflow has them.")
-    var backendKwargs: String?
-
-    @Option(help: "The KV mount to write to, instead of the one in --backend-kwargs (\"secret\" if neither says).")
-    var mountPoint: String?
-
-    @Option(help: "Namespace on the server.")
-    var namespace: String?
-
-    @Option(name: .customLong("cacert"), help: "PEM file of the CA that signed the server's certificate.")
-    var caCertificate: String?
-
-    @Flag(help: "Do not check the server's certificate.")
-    var tlsSkipVerify = false
+    @OptionGroup var sources: SourceOptions
+    @OptionGroup var target: TargetOptions
 
     @Flag(help: "Show what would be done, without values, and write nothing.")
     var dryRun = false
@@ -60,9 +39,8 @@ struct ConnImport: ParsableCommand {
 
     func start() async -> Int32 {
         do {
-            let settings = try ImportSettings(self, environment: ProcessInfo.processInfo.environment)
-            let kinds = try files.map { try (name: $0, kind: SourceFile.kind(of: $0)) }
-            let plan = ImportPlan(try kinds.map { try SourceFile.read($0.name, as: $0.kind) })
+            let settings = try ImportSettings(target, environment: ProcessInfo.processInfo.environment)
+            let plan = ImportPlan(try sources.read())
             for item in plan.items { _ = try settings.layout.path(of: item.target) }
             return await ImportRun(plan: plan, settings: settings, options: self).run()
         } catch let error as UsageError {

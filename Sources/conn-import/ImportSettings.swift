@@ -14,7 +14,7 @@ struct ImportSettings {
         let client: VaultClient
     }
 
-    init(_ options: ConnImport, environment: [String: String]) throws {
+    init(_ options: TargetOptions, environment: [String: String]) throws {
         let environment = environment.filter { !$0.value.isEmpty }
         var kwargs = try options.backendKwargs.map { try BackendKwargs(parsing: $0) } ?? BackendKwargs()
         if let mount = options.mountPoint {
@@ -35,7 +35,7 @@ struct ImportSettings {
     }
 
     private static func server(
-        _ options: ConnImport, _ kwargs: BackendKwargs, _ environment: [String: String]
+        _ options: TargetOptions, _ kwargs: BackendKwargs, _ environment: [String: String]
     ) throws -> Server {
         let (address, place) = try address(options, kwargs, environment)
         let token = (environment["AIRLOCK_TOKEN"] ?? environment["VAULT_TOKEN"]).map { SecretText($0) }
@@ -66,7 +66,7 @@ struct ImportSettings {
     }
 
     private static func address(
-        _ options: ConnImport, _ kwargs: BackendKwargs, _ environment: [String: String]
+        _ options: TargetOptions, _ kwargs: BackendKwargs, _ environment: [String: String]
     ) throws -> (ServerAddress, place: String) {
         let places = [
             ("--url", options.url), ("AIRLOCK_ADDR", environment["AIRLOCK_ADDR"]),
@@ -85,7 +85,7 @@ struct ImportSettings {
     }
 
     private static func login(
-        _ options: ConnImport, _ kwargs: BackendKwargs, _ environmentToken: SecretText?
+        _ options: TargetOptions, _ kwargs: BackendKwargs, _ environmentToken: SecretText?
     ) throws -> VaultLogin {
         if let token = options.token, !token.isEmpty { return VaultLogin(.token(.given(SecretText(token)))) }
         if kwargs.authType == .token, kwargs.token == nil, kwargs.tokenPath == nil, environmentToken == nil {

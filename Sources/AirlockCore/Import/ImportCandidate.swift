@@ -1,14 +1,14 @@
-/// Where an imported value comes from: `prod.env:14`.
+/// Where an imported value comes from: `prod.env:14`, or `airflow/connections/pg` where there are no lines.
 package struct ImportOrigin: Sendable, Hashable, CustomStringConvertible {
     package let source: String
-    package let line: Int
+    package let line: Int?
 
-    package init(source: String, line: Int) {
+    package init(source: String, line: Int? = nil) {
         self.source = source
         self.line = line
     }
 
-    package var description: String { "\(source):\(line)" }
+    package var description: String { line.map { "\(source):\($0)" } ?? source }
 }
 
 /// What a connection or variable will be called in the vault.
@@ -79,6 +79,12 @@ package struct ImportSource: Sendable {
     package private(set) var candidates: [ImportCandidate] = []
     package private(set) var skipped: [Skipped] = []
     package private(set) var rejected: [Note] = []
+
+    package init(candidates: [ImportCandidate], skipped: [Skipped] = [], rejected: [Note] = []) {
+        self.candidates = candidates
+        self.skipped = skipped
+        self.rejected = rejected
+    }
 
     /// `AIRFLOW_CONN_<ID>` and `AIRFLOW_VAR_<KEY>` lines. A file with neither is one of `ID=uri` lines, as
     /// `airflow connections import` takes it.

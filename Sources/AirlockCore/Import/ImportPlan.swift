@@ -63,7 +63,7 @@ package struct ImportPlan: Sendable {
         let names = sources.flatMap { $0.candidates.map(\.origin.source) + $0.rejected.map(\.origin.source) }
         let order = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         notes.sort {
-            (order[$0.origin.source] ?? 0, $0.origin.line) < (order[$1.origin.source] ?? 0, $1.origin.line)
+            (order[$0.origin.source] ?? 0, $0.origin.line ?? 0) < (order[$1.origin.source] ?? 0, $1.origin.line ?? 0)
         }
     }
 }
@@ -73,6 +73,15 @@ package struct ImportLayout: Sendable {
     private let kwargs: BackendKwargs
 
     package init(_ kwargs: BackendKwargs) { self.kwargs = kwargs }
+
+    /// Whether a folder below one of those is a team's.
+    package var hasTeams: Bool { kwargs.useTeamSecretsPath }
+
+    /// Every folder that `VaultBackend` looks in, in its order; none where it does not look for that kind.
+    package func folders(of kind: ImportTarget.Kind) -> [String] {
+        let paths = kind == .connection ? kwargs.connectionsPaths : kwargs.variablesPaths
+        return (paths ?? []) + (kwargs.globalSecretsPath.map { [$0] } ?? [])
+    }
 
     package func path(of target: ImportTarget) throws(BackendKwargs.Fault) -> String {
         let (key, paths) =

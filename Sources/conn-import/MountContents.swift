@@ -54,7 +54,7 @@ struct MountContents: Sendable {
             try await all(kind).map { stored in
                 let origin = ImportOrigin(source: "\(mount.path)/\(stored.path)")
                 return ImportSource.StoredSecret(stored.target, from: origin, data: stored.data)
-            })
+            }, named: mount.path)
     }
 
     /// The ids in a folder and in its teams' folders, and where each lies.

@@ -14,19 +14,17 @@ extension ImportSource {
 
     /// What a mount holds, as `VaultBackend` reads it: a connection's `conn_uri` where it is not empty, else its fields; a
     /// variable's `value`.
-    package init(_ secrets: [StoredSecret]) {
-        var candidates: [ImportCandidate] = []
-        var rejected: [Note] = []
+    package init(_ secrets: [StoredSecret], named name: String) {
+        self.init(named: name)
         for secret in secrets {
             do throws(ConnectionError) {
-                candidates.append(
+                offer(
                     secret.target.kind == .connection
                         ? try ImportSource.connection(secret) : try ImportSource.variable(secret))
             } catch {
-                rejected.append(Note(origin: secret.origin, message: error.description))
+                reject(secret.origin, error.description)
             }
         }
-        self.init(candidates: candidates, rejected: rejected)
     }
 
     private static func connection(_ secret: StoredSecret) throws(ConnectionError) -> ImportCandidate {
@@ -46,6 +44,8 @@ extension ImportSource {
 
     private static func variable(_ secret: StoredSecret) throws(ConnectionError) -> ImportCandidate {
         let variable = try Variable(data: secret.data.bytes)
-        return ImportCandidate(secret.target, from: secret.origin, text: SecretText(variable.value))
+        return ImportCandidate(
+            secret.target, from: secret.origin, text: SecretText(variable.value),
+            description: variable.description.map { SecretText($0) })
     }
 }

@@ -73,7 +73,9 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "conn-import",
-            dependencies: ["AirlockCore", "AirlockUpstream", arguments, .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "AirlockCore", "AirlockUpstream", arguments, crypto, .product(name: "Yams", package: "Yams"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "AirlockCoreTests", dependencies: ["AirlockCore", "AirlockStore", log], exclude: ["Fixtures"],

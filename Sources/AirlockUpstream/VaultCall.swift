@@ -15,7 +15,9 @@ package struct VaultMount: Sendable, Hashable {
 /// One request of the Vault API, but for the credential.
 struct VaultCall: Sendable {
     var method = "GET"
-    /// What follows `/v1/`, encoded, with its query.
+    /// `api/v2` for Airlock's own.
+    var root = "v1"
+    /// What follows the root, encoded, with its query.
     let target: String
     var body: [UInt8]?
     var contentType: String?
@@ -83,7 +85,7 @@ struct VaultWire: Sendable {
         if let namespace, call.isInNamespace { headers.append(("X-Vault-Namespace", SecretText(namespace))) }
         if let type = call.contentType { headers.append(("Content-Type", SecretText(type))) }
         let request = UpstreamRequest(
-            method: call.method, url: "\(address.base)/v1/\(call.target)", headers: headers, body: call.body,
+            method: call.method, url: "\(address.base)/\(call.root)/\(call.target)", headers: headers, body: call.body,
             timeout: call.timeout)
         let begun = now()
         do {

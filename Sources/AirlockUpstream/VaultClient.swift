@@ -3,8 +3,8 @@ package import AirlockCore
 /// The Vault API, as far as reading and writing secrets needs it. All methods throw `UpstreamError` or
 /// `CancellationError`; a secret that is not there is an answer, not an error.
 package struct VaultClient: Sendable {
-    private let session: VaultSession
-    private let origin: String
+    let session: VaultSession
+    let origin: String
 
     package init(
         address: ServerAddress, namespace: String? = nil, login: VaultLogin, transport: any UpstreamTransport
@@ -20,19 +20,26 @@ package struct VaultClient: Sendable {
             try await session.send(.read(path, version: version, in: mount)), mount, origin)
     }
 
-    /// - Parameter found: on KV version 2 what this write may replace, as it was read; anything else there is a `.conflict`.
-    ///   KV version 1 has no such check.
+    /// - Parameter version: on KV version 2 the one that this write may replace, 0 for none; anything else there is a
+    ///   `.conflict`. KV version 1 has no such check.
     /// - Returns: the new version, nil on KV version 1.
     @discardableResult
     package func write(
-        _ path: String, _ payload: SecretPayload, in mount: VaultMount, replacing found: Secret?
+        _ path: String, _ payload: SecretPayload, in mount: VaultMount, replacing version: Int
     ) async throws -> Int? {
         var body = payload.json
-        if mount.kvVersion == 2 {
-            body = ["data": payload.json, "options": ["cas": .integer(found?.version ?? 0)]]
-        }
+        if mount.kvVersion == 2 { body = ["data": payload.json, "options": ["cas": .integer(version)]] }
         let call = VaultCall("POST", mount.target("data", path), json: body)
         return try VaultShape.written(try await session.send(call), mount, origin)
+    }
+
+    /// On KV version 2 that one version, which can be had back; on version 1 the secret.
+    package func delete(_ path: String, version: Int?, in mount: VaultMount) async throws {
+        let call =
+            version.map { VaultCall("POST", mount.target("delete", path), json: ["versions": [.integer($0)]]) }
+            ?? VaultCall("DELETE", mount.target("data", path))
+        let response = try VaultShape.checked(try await session.send(call), origin)
+        guard response.status != 404 else { throw VaultShape.noVaultAnswer }
     }
 
     /// The names in a folder, "" for the mount's root; a name that is a folder itself ends in "/".

@@ -4,7 +4,7 @@ import ArgumentParser
 import Foundation
 
 /// `conn-import export`: a mount's connections or variables as a file.
-struct ExportCommand: ParsableCommand {
+struct ExportCommand: ParsableCommand, Performing {
     static let configuration = CommandConfiguration(
         commandName: "export",
         abstract: "Writes a mount's connections or variables into a file that Airflow and conn-import read.",
@@ -32,7 +32,7 @@ struct ExportCommand: ParsableCommand {
     @Flag(help: "Export the rest although something cannot be exported. The exit code is 1 all the same.")
     var skipRejected = false
 
-    func start() async throws -> Int32 {
+    func perform() async throws -> Int32 {
         let format = try chosenFormat()
         if output == "-", isatty(STDOUT_FILENO) == 1, !reveal {
             throw ConnImport.UsageError(

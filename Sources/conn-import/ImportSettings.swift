@@ -11,14 +11,27 @@ struct ImportSettings {
 
     struct Server {
         let address: ServerAddress
+        let namespace: String?
         let client: VaultClient
     }
 
-    init(_ options: TargetOptions, environment: [String: String]) throws {
+    /// - Parameter planned: the plan that is to be carried out; what is given beside it must agree with it.
+    init(
+        _ options: TargetOptions, environment: [String: String], planned: PlanDocument.Header? = nil
+    ) throws {
         let environment = environment.filter { !$0.value.isEmpty }
         var kwargs = try options.backendKwargs.map { try BackendKwargs(parsing: $0) } ?? BackendKwargs()
         if let mount = options.mountPoint {
             kwargs.mountPoint = try BackendKwargs(["mount_point": .string(mount)]).mountPoint
+        }
+        if let planned {
+            let isGiven = options.mountPoint != nil || options.backendKwargs != nil
+            guard !isGiven || kwargs.mountPoint == planned.mount else {
+                throw ConnImport.UsageError(
+                    message: "the plan is for the mount \(planned.mount)/; give it by --mount-point, or make a new plan"
+                )
+            }
+            kwargs.mountPoint = planned.mount
         }
         guard let mount = kwargs.mountPoint else {
             throw ConnImport.UsageError(
@@ -28,7 +41,9 @@ struct ImportSettings {
         mountPath = mount
         givenKVVersion = kwargs.givenKVVersion
         do {
-            server = .success(try ImportSettings.server(options, kwargs, environment))
+            let found = try ImportSettings.server(options, kwargs, environment, planned)
+            if let planned { try ImportSettings.check(found, planned) }
+            server = .success(found)
         } catch let error as ConnImport.UsageError {
             server = .failure(error)
         }
@@ -44,8 +59,20 @@ struct ImportSettings {
         return VaultMount(path: mountPath, kvVersion: found ?? givenKVVersion ?? 2)
     }
 
+    /// A plan says what is written, but not where a token is sent.
+    private static func check(_ server: Server, _ planned: PlanDocument.Header) throws {
+        guard server.address.named == planned.address else {
+            throw ConnImport.UsageError(message: "the plan is for \(planned.address), not for \(server.address.named)")
+        }
+        guard server.namespace == planned.namespace else {
+            throw ConnImport.UsageError(
+                message: "the plan is for the namespace \(planned.namespace ?? "root"); name it by --namespace")
+        }
+    }
+
     private static func server(
-        _ options: TargetOptions, _ kwargs: BackendKwargs, _ environment: [String: String]
+        _ options: TargetOptions, _ kwargs: BackendKwargs, _ environment: [String: String],
+        _ planned: PlanDocument.Header?
     ) throws -> Server {
         let (address, place) = try address(options, kwargs, environment)
         let token = (environment["AIRLOCK_TOKEN"] ?? environment["VAULT_TOKEN"]).map { SecretText($0) }
@@ -68,11 +95,11 @@ struct ImportSettings {
         } else if let path = authority {
             curl.verification = .authority(path: path)
         }
+        let namespace = options.namespace ?? kwargs.namespace ?? vaults["VAULT_NAMESPACE"] ?? planned?.namespace
         return Server(
-            address: address,
+            address: address, namespace: namespace,
             client: VaultClient(
-                address: address, namespace: options.namespace ?? kwargs.namespace ?? vaults["VAULT_NAMESPACE"],
-                login: login, transport: CurlClient(options: curl)))
+                address: address, namespace: namespace, login: login, transport: CurlClient(options: curl)))
     }
 
     private static func address(
@@ -103,5 +130,42 @@ struct ImportSettings {
                 message: "no token: set AIRLOCK_TOKEN (or VAULT_TOKEN), give --token, or a login in --backend-kwargs")
         }
         return try VaultLogin(kwargs, environmentToken: environmentToken)
+    }
+}
+
+extension ServerAddress {
+    /// As a person would write it.
+    fileprivate var named: String { unixSocket.map { "unix://" + $0 } ?? base }
+}
+
+// MARK: The mount
+
+extension ImportSettings {
+    func planning(_ plan: ImportPlan, on server: Server, _ choices: PlanChoices) async throws -> Planning {
+        let probe = try plan.items.first.map { try layout.path(of: $0.target) }
+        let mount = try await ImportMount(server.client, try await mount(on: server), probing: probe)
+        return try await Planning(plan, layout, mount, rule: choices.onConflict, key: PlanKey())
+    }
+
+    func mount(of document: PlanDocument, on server: Server) async throws -> ImportMount {
+        let mount = try await ImportMount(
+            server.client, try await mount(on: server), probing: document.items.first?.path)
+        guard mount.mount.kvVersion == document.header.kvVersion else {
+            throw UpstreamError(
+                .noSuchMount,
+                "the mount \(mountPath)/ was KV version \(document.header.kvVersion) when the plan was made, "
+                    + "and is \(mount.mount.kvVersion) now; make a new plan")
+        }
+        return mount
+    }
+
+    func address(of server: Server) -> String { server.address.named }
+
+    /// The target as a report names it.
+    func json(of mount: ImportMount, on server: Server) -> JSON {
+        [
+            "address": .string(server.address.named), "namespace": .orNull(server.namespace),
+            "mount": .string(mount.mount.path), "kv_version": .integer(mount.mount.kvVersion),
+        ]
     }
 }

@@ -1,84 +1,93 @@
 import AirlockCore
 import AirlockUpstream
 
-/// Compares planned items with a mount, and writes them, several at a time.
+/// One secret to be written.
+struct ImportJob: Sendable {
+    /// Its place in the plan.
+    let item: Int
+    let path: String
+    let content: ImportContent
+    let replaces: Int
+}
+
+/// What came of one item.
+enum ImportOutcome: Sendable {
+    case done(ImportAction)
+    case failed(String)
+    /// Left alone, because the server had gone away before.
+    case notTried
+}
+
+/// Writes, notes what was written, reads back what the server has now and compares it as Airflow would read it.
 struct Importer: Sendable {
-    let client: VaultClient
-    let mount: VaultMount
-    let layout: ImportLayout
+    let mount: ImportMount
+    let journal: JournalFile?
 
-    enum Action: String, Sendable { case create, update, unchanged }
-
-    enum Outcome: Sendable {
-        case done(Action)
-        case failed(String)
-        /// Left alone, because the server had gone away before.
-        case notTried
+    /// What a chunk came to.
+    private struct Done: Sendable {
+        var failures: [Int: String] = [:]
+        /// Nothing new is to be begun.
+        var isOver = false
     }
 
-    /// Enough to hide the round trips, few enough for a small server.
-    private static let inFlight = 16
-
-    /// What a write of `item` would do.
-    func action(for item: ImportPlan.Item) async throws -> (Action, found: Secret?) {
-        let found = try await client.read(try layout.path(of: item.target), in: mount)
-        guard let stored = found?.data else { return (.create, found) }
-        return (item.content.isSame(as: stored) ? .unchanged : .update, found)
-    }
-
-    /// Writes unless it is there already, then reads back what the server has now. On KV version 2 a change by somebody
-    /// else in between makes the write fail instead of being lost.
-    func apply(_ item: ImportPlan.Item) async throws -> Action {
-        let (action, found) = try await action(for: item)
-        guard action != .unchanged else { return action }
-        let path = try layout.path(of: item.target)
-        try await client.write(path, item.content.payload, in: mount, replacing: found)
-        guard let stored = try await client.read(path, in: mount)?.data, item.content.isSame(as: stored) else {
-            throw UpstreamError(.malformed, "written, but what the server gives back is not the same; check it there")
+    /// - Parameter progress: told how many more are done.
+    /// - Returns: why those failed that did, by their places in `jobs`, and how many were begun at all.
+    func write(_ jobs: [ImportJob], progress: (Int) -> Void) async -> (failures: [Int: String], begun: Int) {
+        var (failures, begun): ([Int: String], Int) = ([:], 0)
+        let weights = jobs.map(\.content.payload.bytes.count)
+        await mount.inChunks(Array(jobs.indices), weights: weights) { chunk in
+            await carryOut(chunk, jobs)
+        } finished: { chunk, done in
+            failures.merge(done.failures) { $1 }
+            begun += chunk.count
+            progress(chunk.count)
+            return !done.isOver
         }
-        return action
+        return (failures, begun)
     }
 
-    /// Throws what would be wrong with every item, so that it is said once. A right that is missing may be missing for this
-    /// one alone.
-    func probe(_ item: ImportPlan.Item) async throws {
+    private func carryOut(_ chunk: [Int], _ jobs: [ImportJob]) async -> Done {
+        var done = Done()
+        let answers = await mount.write(
+            chunk.map {
+                VaultWrite(path: jobs[$0].path, payload: jobs[$0].content.payload, replacing: jobs[$0].replaces)
+            })
+        var written: [Int] = []
+        var receipts: [(item: Int, receipt: ImportReceipt)] = []
+        for (index, answer) in zip(chunk, answers) {
+            switch answer {
+            case .success(let version):
+                written.append(index)
+                receipts.append((jobs[index].item, ImportReceipt(version: version)))
+            case .failure(let error):
+                done.failures[index] = error.message
+                done.isOver = done.isOver || error.isOutage || error.kind == .noSuchMount
+            }
+        }
         do {
-            _ = try await client.read(try layout.path(of: item.target), in: mount)
-        } catch let error as UpstreamError where error.kind == .denied {}
-    }
-
-    /// Runs `work` on all items and gives their outcomes in the same order. After an outage, or when the mount is not there,
-    /// nothing new is begun.
-    func forAll(
-        _ items: [ImportPlan.Item], progress: (() -> Void)? = nil,
-        _ work: @escaping @Sendable (ImportPlan.Item) async throws -> Action
-    ) async -> [Outcome] {
-        var outcomes = [Outcome](repeating: .notTried, count: items.count)
-        await withTaskGroup(of: (Int, Outcome, isOutage: Bool).self) { group in
-            var next = 0
-            var isDown = false
-            func begin() {
-                guard next < items.count, !isDown else { return }
-                let (index, item) = (next, items[next])
-                next += 1
-                group.addTask {
-                    do {
-                        return (index, .done(try await work(item)), false)
-                    } catch let error as UpstreamError {
-                        return (index, .failed(error.message), error.isOutage || error.kind == .noSuchMount)
-                    } catch {
-                        return (index, .failed("\(type(of: error))"), true)
-                    }
-                }
-            }
-            for _ in 0..<Importer.inFlight { begin() }
-            while let (index, outcome, isOutage) = await group.next() {
-                outcomes[index] = outcome
-                isDown = isDown || isOutage
-                progress?()
-                begin()
+            try journal?.append(receipts)
+        } catch {
+            for index in written { done.failures[index] = "written, but the journal cannot be; see the disk" }
+            done.isOver = true
+            return done
+        }
+        for (index, answer) in zip(written, await mount.read(written.map { jobs[$0].path })) {
+            switch answer {
+            case .success(let found): done.failures[index] = Importer.difference(jobs[index].content, found?.data)
+            case .failure(let error):
+                done.failures[index] = "written, but cannot be read back: \(error.message)"
+                done.isOver = done.isOver || error.isOutage
             }
         }
-        return outcomes
+        return done
+    }
+
+    /// What Airflow would not read as it was written; `nil` for nothing.
+    static func difference(_ content: ImportContent, _ stored: SecretPayload?) -> String? {
+        guard let stored else { return "written, but the server does not give it back; check it there" }
+        let changes = content.changes(from: stored)
+        guard !changes.isEmpty else { return nil }
+        let fields = changes.contains(.unreadable) ? "all of it" : changes.map(\.field).joined(separator: ", ")
+        return "written, but what the server gives back is not the same in \(fields); check it there"
     }
 }

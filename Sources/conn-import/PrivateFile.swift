@@ -28,7 +28,7 @@ enum PrivateFile {
         }
     }
 
-    private static func writeAll(_ bytes: [UInt8], to file: Int32) -> Bool {
+    static func writeAll(_ bytes: [UInt8], to file: Int32) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Foundation.write(file, $0.baseAddress, $0.count) }

@@ -19,6 +19,19 @@ struct SourceOptions: ParsableArguments {
     @Option(help: "How to read standard input and files whose names do not tell: env, json or yaml.")
     var format: SourceFile.Kind?
 
+    /// The same options as they stand on a command line: what a plan keeps of its sources.
+    var commandLine: [String] {
+        var words: [String] = []
+        if fromEnvironment { words.append("--from-environment") }
+        if variables { words.append("--variables") }
+        if mapAliases { words.append("--map-aliases") }
+        if let format { words += ["--format", format.rawValue] }
+        return words + files
+    }
+
+    /// Nothing is named.
+    var isEmpty: Bool { commandLine.isEmpty }
+
     /// All sources, each read whole, in the order of the command line.
     func read() throws -> [ImportSource] {
         guard !files.isEmpty || fromEnvironment else {

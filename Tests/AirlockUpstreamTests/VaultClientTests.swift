@@ -97,9 +97,8 @@ struct VaultClientTests {
         let transport = ScriptedTransport([(200, #"{"data":{"version":3}}"#), (204, "")])
         let vault = try client(transport)
         let payload = SecretPayload(Array(#"{"a":1.0}"#.utf8))
-        let found = Secret(data: payload, version: 2)
-        #expect(try await vault.write("p", payload, in: VaultClientTests.v2, replacing: found) == 3)
-        #expect(try await vault.write("p", payload, in: VaultClientTests.v1, replacing: nil) == nil)
+        #expect(try await vault.write("p", payload, in: VaultClientTests.v2, replacing: 2) == 3)
+        #expect(try await vault.write("p", payload, in: VaultClientTests.v1, replacing: 0) == nil)
         #expect(transport.bodies == [#"{"data":{"a":1.0},"options":{"cas":2}}"#, #"{"a":1.0}"#])
         #expect(transport.seen == ["POST airflow/data/p", "POST kv/p"])
     }
@@ -109,7 +108,7 @@ struct VaultClientTests {
             (400, #"{"errors":["check-and-set parameter did not match the current version"]}"#)
         ])
         let error = try await #require(throws: UpstreamError.self) {
-            try await client(transport).write("p", SecretPayload([]), in: VaultClientTests.v2, replacing: nil)
+            try await client(transport).write("p", SecretPayload([]), in: VaultClientTests.v2, replacing: 0)
         }
         #expect(error.kind == .conflict)
     }

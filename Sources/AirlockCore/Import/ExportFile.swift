@@ -59,7 +59,7 @@ package struct ExportFile: Sendable {
             }
             return try Array("\(name)=".utf8) + quoted(item.content.exportText, refusal) + [0x0A]
         case .airflowEnv:
-            guard case .connection(let connection) = item.content else {
+            guard case .connection(let connection) = item.content.model else {
                 throw refusal("this format has connections only; use env, json or yaml")
             }
             guard let uri = ConnectionPayload.exactURI(connection) else {
@@ -145,7 +145,7 @@ package struct ExportFile: Sendable {
 extension ImportContent {
     /// As an environment variable or one line of a file holds it: a URI where every Airflow reads the same back, else JSON.
     fileprivate var exportText: String {
-        switch self {
+        switch model {
         case .variable(let variable): variable.value
         case .connection(let connection):
             ConnectionPayload.exactURI(connection) ?? String(decoding: exportJSON.bytes, as: UTF8.self)
@@ -155,7 +155,7 @@ extension ImportContent {
     /// As Airflow's own export has it: a connection with all its fields, in Airflow's order; a variable as its text, beside its
     /// description where it has one.
     fileprivate var exportJSON: JSON {
-        switch self {
+        switch model {
         case .variable(let variable):
             guard let description = variable.description else { return .string(variable.value) }
             return ["value": .string(variable.value), "description": .string(description)]

@@ -14,22 +14,35 @@ package struct ImportPlan: Sendable {
     package private(set) var warnings: [ImportSource.Note] = []
     package private(set) var skipped: [ImportSource.Skipped] = []
 
+    /// What the rejected candidates would have been, and which of them are so for the sake of another.
+    package private(set) var rejectedTargets: [ImportOrigin: ImportTarget] = [:]
+    package private(set) var collisions: Set<ImportOrigin> = []
+
     package init(_ sources: [ImportSource]) {
         skipped = sources.flatMap(\.skipped)
         rejected = sources.flatMap(\.rejected)
-        let candidates = sources.flatMap(\.candidates)
-        // Airflow's environment form does not tell cases apart, so neither may two ids in one import.
-        let rivals = Dictionary(grouping: candidates) { candidate in
-            ImportTarget(
-                candidate.target.kind, team: candidate.target.team?.lowercased(), id: candidate.target.id.lowercased())
+        var counts: [ImportTarget: Int] = [:]
+        for source in sources {
+            for candidate in source.candidates { counts[candidate.target.folded, default: 0] += 1 }
         }
-        for same in rivals.values where same.count > 1 {
-            for candidate in same { reject(candidate, clash(candidate, same)) }
+        var rivals: [ImportTarget: [ImportOrigin]] = [:]
+        if counts.count < sources.reduce(0, { $0 + $1.candidates.count }) {
+            for source in sources {
+                for candidate in source.candidates where counts[candidate.target.folded] ?? 0 > 1 {
+                    rivals[candidate.target.folded, default: []].append(candidate.origin)
+                }
+            }
         }
-        for same in rivals.values { if same.count == 1 { judge(same[0]) } }
-        let order = Dictionary(
-            candidates.enumerated().map { ($1.origin, $0) }, uniquingKeysWith: { first, _ in first })
-        items.sort { order[$0.origin] ?? 0 < order[$1.origin] ?? 0 }
+        for source in sources {
+            for candidate in source.candidates {
+                if let same = rivals[candidate.target.folded] {
+                    collisions.insert(candidate.origin)
+                    reject(candidate, clash(candidate, same))
+                } else {
+                    judge(candidate)
+                }
+            }
+        }
         sort(&rejected, sources)
         sort(&warnings, sources)
     }
@@ -46,19 +59,20 @@ package struct ImportPlan: Sendable {
 
     private mutating func reject(_ candidate: ImportCandidate, _ reason: String) {
         rejected.append(.init(origin: candidate.origin, message: reason))
+        rejectedTargets[candidate.origin] = candidate.target
     }
 
     private mutating func warn(_ candidate: ImportCandidate, _ text: String) {
         warnings.append(.init(origin: candidate.origin, message: text))
     }
 
-    private func clash(_ candidate: ImportCandidate, _ same: [ImportCandidate]) -> String {
-        let others = same.map(\.origin).filter { $0 != candidate.origin }.map(\.description)
-        return "\(candidate.target.kind.rawValue) \(candidate.target.name) is also given at "
-            + others.joined(separator: ", ") + "; keep one of them"
+    private func clash(_ candidate: ImportCandidate, _ same: [ImportOrigin]) -> String {
+        "\(candidate.target.kind.rawValue) \(candidate.target.name) is also given at "
+            + same.filter { $0 != candidate.origin }.map(\.description).joined(separator: ", ") + "; keep one of them"
     }
 
     private func sort(_ notes: inout [ImportSource.Note], _ sources: [ImportSource]) {
+        guard notes.count > 1 else { return }
         let names = sources.flatMap { $0.candidates.map(\.origin.source) + $0.rejected.map(\.origin.source) }
         let order = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         notes.sort {
@@ -66,6 +80,16 @@ package struct ImportPlan: Sendable {
                 < (order[$1.origin.source] ?? 0, $1.origin.line, $1.origin.column)
         }
     }
+}
+
+extension ImportTarget {
+    /// Equal for two that Airflow's environment form, which tells no cases apart, takes for one. So does an import.
+    var folded: ImportTarget {
+        ImportTarget(kind, team: team.map(ImportTarget.folded), id: ImportTarget.folded(id))
+    }
+
+    /// Upper case first: `ß` becomes `SS`, as in Airflow.
+    package static func folded(_ name: String) -> String { name.uppercased().lowercased() }
 }
 
 /// Where in a mount each kind goes: the places `VaultBackend`, with the same kwargs, looks first.
@@ -84,6 +108,12 @@ package struct ImportLayout: Sendable {
     }
 
     package func path(of target: ImportTarget) throws(BackendKwargs.Fault) -> String {
+        let base = try folder(of: target)
+        return base.isEmpty ? target.name : "\(base)/\(target.name)"
+    }
+
+    /// Where the ids of that kind without a team lie; teams' folders lie there too.
+    package func folder(of target: ImportTarget) throws(BackendKwargs.Fault) -> String {
         let (key, paths) =
             switch target.kind {
             case .connection: ("connections_path", kwargs.connectionsPaths)
@@ -98,6 +128,6 @@ package struct ImportLayout: Sendable {
                 key: "use_team_secrets_path",
                 reason: "is false, so Airflow would not find \(target.kind.rawValue) \(target.name) of a team")
         }
-        return base.isEmpty ? target.name : "\(base)/\(target.name)"
+        return base
     }
 }

@@ -123,7 +123,7 @@ struct ExportFileTests {
         #expect(source.candidates.count == items.count)
         for (item, candidate) in zip(items, source.candidates) {
             #expect(candidate.target == item.target)
-            switch item.content {
+            switch item.content.model {
             case .variable(let variable): #expect(candidate.text.revealed.utf8.elementsEqual(variable.value.utf8))
             case .connection(let connection):
                 #expect(try ConnectionText.parse(candidate.text.revealed, dialect: .sdk) == connection)

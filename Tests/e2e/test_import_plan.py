@@ -104,6 +104,65 @@ def apply(run, *arguments, **environment):
     return result
 
 
+class Way(http.server.ThreadingHTTPServer):
+    """A way to a server on which answers are changed, or lost."""
+
+    daemon_threads = True
+
+    def __init__(self, server):
+        super().__init__(("127.0.0.1", 0), Step)
+        self.server, self.url = server, f"http://127.0.0.1:{self.server_port}"
+        self.changes = lambda content: content
+        self.loses_answer = None
+        self.lost = self.under_way = 0
+        self.ended = threading.Event()
+        self.counting = threading.Lock()
+
+
+class Step(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def forward(self):
+        way = self.server
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        with way.counting:
+            way.under_way += 1
+            is_lost = bool(way.loses_answer and way.loses_answer(self.path, body))
+        onward = http.client.HTTPConnection(*way.server.host_and_port, timeout=10)
+        onward.request(self.command, self.path, body, {k: v for k, v in self.headers.items() if k != "Host"})
+        answer = onward.getresponse()
+        content = way.changes(answer.read())
+        onward.close()
+        with way.counting:
+            way.under_way -= 1
+            way.lost += is_lost
+        if is_lost:
+            way.ended.wait(30)
+            return
+        with contextlib.suppress(ConnectionError):
+            self.send_response(answer.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    do_GET = do_POST = do_PUT = forward
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def way_to(server):
+    with Way(server) as way:
+        thread = threading.Thread(target=way.serve_forever, daemon=True)
+        thread.start()
+        yield way
+        way.ended.set()
+        way.shutdown()
+        thread.join()
+
+
 def rows(result):
     return [line.split() for line in result.stdout.splitlines()[:-1]]
 
@@ -274,40 +333,50 @@ def test_without_the_right_to_list_the_import_goes_on_and_says_what_it_cannot_se
     assert apply(run, AIRLOCK_TOKEN=token).stdout == "created 3, updated 1\n"
 
 
-MANY = 700
-
-
-def test_a_killed_run_is_gone_on_with_and_nothing_is_written_twice(run, target):
-    run.file("".join(f"AIRFLOW_CONN_C{n}=postgres://u:{CANARY}{n}@h{n}/d\n" for n in range(MANY)))
-    assert plan(run, target).returncode == 3
-    environment = servers.clean_environment(
-        run.folder, AIRLOCK_ADDR=run.server.url, AIRLOCK_TOKEN=run.server.token)
+def test_a_killed_run_is_gone_on_with_and_nothing_is_written_twice(run, vault_server, target):
+    # In one request or in many: somewhere in the middle the server does what it is asked, and the answer never comes.
+    is_batched = vault_server.name == "airlock"
+    many = 600 if is_batched else 200
+    run.file("".join(f"AIRFLOW_CONN_C{n}=postgres://u:{CANARY}{n}@h{n}/d\n" for n in range(many)))
     journal = run.folder / "plan.json.journal"
 
     def noted():
         return journal.read_bytes().count(b"\n") - 1 if journal.exists() else 0
 
-    for _ in range(2):
-        before = noted()
+    written = 0
+
+    def never_answered(path, body):
+        nonlocal written
+        if is_batched:
+            written += body.count(b'"action":"write"')
+        else:
+            written += b'"options":{"cas"' in body
+        return written > many * 3 // 4
+
+    with way_to(vault_server) as way:
+        environment = {"AIRLOCK_ADDR": way.url}
+        assert plan(run, target, **environment).returncode == 3
+        way.loses_answer = never_answered
         child = subprocess.Popen(
-            [servers.airlock_program("conn-import"), "apply", "plan.json"], cwd=run.folder, env=environment,
+            [servers.airlock_program("conn-import"), "apply", "plan.json"], cwd=run.folder,
+            env=servers.clean_environment(run.folder, AIRLOCK_TOKEN=run.server.token, **environment),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        servers.wait_until(lambda: noted() > before + 60, "some are written", process=child)
+        servers.wait_until(lambda: way.lost and not way.under_way and noted(), "an answer is lost", process=child)
         child.send_signal(signal.SIGKILL)
         child.communicate()
-        assert before < noted() < MANY, "it was killed too late to show anything"
-    result = apply(run)
-    assert result.returncode == 0, result.stderr
-    assert f"written before {noted_before(result)}" in result.stdout
-    assert len(target.names()) == MANY
-    listed = [target.versions(f"connections/c{n}") for n in range(0, MANY, 37)]
-    assert set(listed) == {1}
-    assert noted() == MANY
-    assert apply(run).stdout == f"created 0, updated 0, written before {MANY}\n"
-
-
-def noted_before(result):
-    return int(result.stdout.rsplit(" ", 1)[1])
+        before = noted()
+        assert 0 < before < many
+        way.loses_answer = None
+        there = len(target.names())
+        assert there > before, "more is written than was noted"
+        result = apply(run, **environment)
+        assert (result.returncode, result.stdout) == (
+            0, f"created {many - there}, updated 0, written before {there}\n"), result.stderr
+        assert len(target.names()) == many
+        assert {target.versions(f"connections/c{n}") for n in range(0, many, 17)} == {1}
+        assert noted() == many
+        again = apply(run, **environment)
+        assert again.stdout == f"created 0, updated 0, written before {many}\n"
 
 
 def test_a_write_that_was_not_noted_is_recognised(run, either):
@@ -375,41 +444,11 @@ def test_undo_names_a_version_that_is_no_longer_kept(run, target):
     assert target["variables/a"] == {"value": "new"}
 
 
-@contextlib.contextmanager
-def forger(server, old, new):
-    """A server on the way that gives back something else than what was written."""
-
-    class Forger(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def forward(self):
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            onward = http.client.HTTPConnection(*server.host_and_port, timeout=10)
-            onward.request(self.command, self.path, body, {k: v for k, v in self.headers.items() if k != "Host"})
-            answer = onward.getresponse()
-            content = answer.read().replace(old, new)
-            onward.close()
-            self.send_response(answer.status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_POST = do_PUT = forward
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Forger) as proxy:
-        threading.Thread(target=proxy.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{proxy.server_port}"
-        proxy.shutdown()
-
-
 def test_what_does_not_come_back_as_it_was_written_is_a_failure_that_names_the_field(run, vault_server, target):
     run.file(FILE)
-    with forger(vault_server, f"{CANARY}-2".encode(), b"forged") as address:
-        result = run("prod.env", "--mount-point", target.mount, AIRLOCK_ADDR=address)
+    with way_to(vault_server) as way:
+        way.changes = lambda content: content.replace(f"{CANARY}-2".encode(), b"forged")
+        result = run("prod.env", "--mount-point", target.mount, AIRLOCK_ADDR=way.url)
     assert result.returncode == 1
     assert "prod.env:2: connection api: written, but what the server gives back is not the same in password" in result.stderr
     assert result.stdout == "imported 2 connections, 1 variable; skipped 0; rejected 0; failed 1\n"

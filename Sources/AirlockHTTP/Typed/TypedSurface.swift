@@ -110,11 +110,12 @@ struct TypedSurface: Sendable {
         Line(
             "explain/connections/{id}", [.get: ExplainRoutes.connection], query: [.get: ["mount_point", "accessor"]]),
         Line("explain/variables/{id}", [.get: ExplainRoutes.variable], query: [.get: ["mount_point", "accessor"]]),
+        Line("secrets/batch", [.post: SecretBatchRoutes.batch], query: [.post: []]),
     ]
 
     func respond(to request: Request, source: String?, logger: Logger) async throws -> Response {
         do {
-            return try await answer(request, source: source).rendered()
+            return try await answer(request, source: source, logger).rendered()
         } catch {
             return try TypedSurface.rendered(error, logger: logger)
         }
@@ -125,7 +126,7 @@ struct TypedSurface: Sendable {
         return TypedError(try Surfaces.explained(error, logger: logger)).response.rendered()
     }
 
-    private func answer(_ request: Request, source: String?) async throws -> TypedResponse {
+    private func answer(_ request: Request, source: String?, _ logger: Logger) async throws -> TypedResponse {
         let target = (request.head.path ?? "/").split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         guard let path = PercentEncoding.decode(target[0].dropFirst(TypedSurface.root.count)),
             let query = PercentEncoding.query(target.count == 2 ? target[1] : "")
@@ -144,7 +145,8 @@ struct TypedSurface: Sendable {
                 return TypedCall(
                     surface: surface, principal: principal, id: captures["id"] ?? "",
                     query: try TypedQuery(query, known: line.query(request.method)),
-                    body: takesBody ? try TypedBody.parsed(bytes) : nil, rawBody: bytes)
+                    body: takesBody ? try TypedBody.parsed(bytes) : nil, rawBody: bytes, headers: request.headers,
+                    source: source, logger: logger)
             }
         }
         guard lines.isEmpty else {
@@ -201,6 +203,10 @@ struct TypedCall: Sendable {
     let query: TypedQuery
     let body: JSON?
     let rawBody: [UInt8]
+    let headers: HTTPFields
+    /// The client's address.
+    let source: String?
+    let logger: Logger
 
     func requirePrincipal() throws -> Principal {
         guard let principal else { throw AirlockError.invalidToken }

@@ -66,6 +66,24 @@ struct VaultRequest: Sendable {
         if operation == .patch { try VaultRequest.checkPatchType(request.headers[.contentType]) }
     }
 
+    /// One call of several that came in one request, whose headers say for whom and in which namespace.
+    /// - Parameter path: below `/v1/`, of a secret that is valid as it is.
+    init(_ operation: Operation, _ path: String, body: JSON?, headers: HTTPFields, source: String?) throws {
+        self.operation = operation
+        self.path = path
+        method = operation == .write ? "POST" : "GET"
+        (query, rawQuery) = ([:], "")
+        contentType = body == nil ? nil : "application/json"
+        (cacheControl, signature, wrapTTL) = (nil, nil, nil)
+        token = VaultRequest.token(headers)
+        namespace = VaultRequest.namespace(headers)
+        self.source = source
+        guard let body else { return }
+        self.body = body.bytes
+        rawBody = self.body
+        (fields, memberRanges) = try VaultRequest.parse(self.body)
+    }
+
     /// Bytes of a path before decoding: the longest secret path with every byte escaped, and a mount before it.
     private static let pathLimit = 4 * SecretPath.lengthLimit
 

@@ -39,6 +39,26 @@ struct VaultSurface: Sendable {
         }
     }
 
+    /// One call of several that came in one request: as if it had come alone, but for its token, which has been recognised.
+    func answer(_ parsed: VaultRequest, as principal: Principal) async throws -> VaultResponse {
+        let target = target(of: parsed.path, services)
+        let route = target.flatMap { $0.engine.route(for: $0.path, parsed.operation) }
+        try checkNamespace(parsed.namespace, target)
+        var call = Call(request: parsed, services: services, principal: principal, mount: target?.mount)
+        call.captures = route?.captures ?? [:]
+        guard let trail = AuditTrail(parsed, services) else {
+            return try await answer(call, target, route?.route, nil)
+        }
+        do {
+            let response = try await answer(call, target, route?.route, trail).identified(as: trail.id)
+            try await trail.end(response)
+            return response
+        } catch {
+            try await trail.end(error)
+            throw error
+        }
+    }
+
     private func answer(
         _ parsed: inout VaultRequest, _ request: Request, _ located: Services, _ trail: AuditTrail?
     ) async throws -> VaultResponse {

@@ -31,7 +31,7 @@ enum SourceFile {
         }
     }
 
-    private static func contents(_ name: String) throws -> [UInt8] {
+    static func contents(_ name: String) throws -> [UInt8] {
         do {
             if name == "-" { return Array(try FileHandle.standardInput.readToEnd() ?? Data()) }
             var isFolder: ObjCBool = false

@@ -1,14 +1,18 @@
-/// Where an imported value comes from: `prod.env:14`.
+/// Where an imported value comes from: `prod.env:14`, or `airflow.db: connection pg`.
 package struct ImportOrigin: Sendable, Hashable, CustomStringConvertible {
     package let source: String
+    /// Rows of a database are counted as if they were lines.
     package let line: Int
+    /// What a row is called, where there are no lines to look up.
+    package let row: String?
 
-    package init(source: String, line: Int) {
+    package init(source: String, line: Int, row: String? = nil) {
         self.source = source
         self.line = line
+        self.row = row
     }
 
-    package var description: String { "\(source):\(line)" }
+    package var description: String { row.map { "\(source): \($0)" } ?? "\(source):\(line)" }
 }
 
 /// What a connection or variable will be called in the vault.
@@ -79,6 +83,11 @@ package struct ImportSource: Sendable {
     package private(set) var candidates: [ImportCandidate] = []
     package private(set) var skipped: [Skipped] = []
     package private(set) var rejected: [Note] = []
+
+    package init(candidates: [ImportCandidate], rejected: [Note]) {
+        self.candidates = candidates
+        self.rejected = rejected
+    }
 
     /// `AIRFLOW_CONN_<ID>` and `AIRFLOW_VAR_<KEY>` lines. A file with neither is one of `ID=uri` lines, as
     /// `airflow connections import` takes it.

@@ -19,11 +19,13 @@ struct SourceOptions: ParsableArguments {
     @Option(help: "How to read standard input and files whose names do not tell: env, json or yaml.")
     var format: SourceFile.Kind?
 
+    @OptionGroup(title: "An Airflow database") var airflowDatabase: AirflowDatabaseOptions
+
+    @OptionGroup(title: "Another mount") var mount: MountSourceOptions
+
     /// All sources, each read whole, in the order of the command line.
-    func read() throws -> [ImportSource] {
-        guard !files.isEmpty || fromEnvironment else {
-            throw ConnImport.UsageError(message: "nothing to import: name files, or give --from-environment")
-        }
+    func read() async throws -> [ImportSource] {
+        let environment = ProcessInfo.processInfo.environment
         let reading = ImportReading(readsVariables: variables, mapsAliases: mapAliases)
         // All names are looked at before the first file is read.
         let kinds = try files.map { name in
@@ -34,7 +36,14 @@ struct SourceOptions: ParsableArguments {
             return try SourceFile.readFolder(name, reading)
         }
         if fromEnvironment {
-            sources.append(ImportSource(environment: ProcessInfo.processInfo.environment, reading: reading))
+            sources.append(ImportSource(environment: environment, reading: reading))
+        }
+        sources += try airflowDatabase.read(environment: environment)
+        sources += try await mount.read([.connection, .variable], environment: environment)
+        guard !sources.isEmpty else {
+            throw ConnImport.UsageError(
+                message: "nothing to import: name files, or give --from-environment, --from-airflow-db or "
+                    + "--from-backend-kwargs")
         }
         return sources
     }

@@ -50,6 +50,10 @@ package struct AirlockError: Error, Sendable, Equatable {
     package static let absent = AirlockError(.notFound, nil)
     package static let invalidToken = AirlockError(.invalidToken, "permission denied")
     package static let permissionDenied = AirlockError(.permissionDenied, multi("permission denied"))
+    /// - Parameter path: as Go quotes it.
+    package static func noHandler(_ path: String) -> AirlockError {
+        .init(.notFound, "no handler for route \"\(path)\". route entry not found.")
+    }
     package static let unsupportedPath = AirlockError(.notFound, multi("unsupported path"))
     package static let unsupportedOperation = AirlockError(.notAllowed, multi("unsupported operation"))
 

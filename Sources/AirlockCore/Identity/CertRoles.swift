@@ -38,6 +38,7 @@ package struct CertRoles: Sendable {
     package func update(_ name: String, _ change: @escaping @Sendable (inout CertRole) throws -> Void) async throws {
         let key = key(name)
         try await storage.write { transaction in
+            try mount.checkMounted(transaction)
             var role = try transaction.value(CertRole.self, key) ?? CertRole()
             try change(&role)
             try role.check()
@@ -59,6 +60,7 @@ package struct CertRoles: Sendable {
     package func configure(_ change: @escaping @Sendable (inout Configuration) throws -> Void) async throws {
         let key = configurationKey
         try await storage.write { transaction in
+            try mount.checkMounted(transaction)
             var configuration = try transaction.value(Configuration.self, key) ?? Configuration()
             try change(&configuration)
             try transaction.put(key, value: configuration)
@@ -87,7 +89,7 @@ package struct CertRoles: Sendable {
         login.certificateDigest = digest(client)
         login.source = source
         return try await storage.write { [login] transaction in
-            guard try Login.isOpen(transaction, at: mount),
+            guard try mount.isMounted(transaction),
                 try transaction.value(CertRole.self, key(name)) == role
             else { throw AirlockError.badRequest("invalid certificate or no client certificate supplied") }
             return try tokens.issue(try login.tokenRequest(transaction), in: transaction)

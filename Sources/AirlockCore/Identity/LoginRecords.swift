@@ -17,6 +17,7 @@ package struct LoginRecords<Role: Codable & Sendable, Config: Codable & Sendable
     package func writeConfig(_ change: @escaping @Sendable (Config?) throws -> Config) async throws {
         let key = configKey
         try await storage.write { transaction in
+            try mount.checkMounted(transaction)
             try transaction.put(key, value: change(try transaction.value(Config.self, key)))
         }
     }
@@ -34,6 +35,7 @@ package struct LoginRecords<Role: Codable & Sendable, Config: Codable & Sendable
     ) async throws -> Outcome {
         let key = roleKey(name)
         return try await storage.write { transaction in
+            try mount.checkMounted(transaction)
             let (role, outcome) = try change(try transaction.value(Role.self, key))
             try transaction.put(key, value: role)
             return outcome
@@ -52,7 +54,7 @@ package struct LoginRecords<Role: Codable & Sendable, Config: Codable & Sendable
     ) async throws -> IssuedToken where Role: Equatable, Config: Equatable {
         let (roleKey, configKey, mount) = (roleKey(login.role), configKey, mount)
         return try await storage.write { transaction in
-            guard try Login.isOpen(transaction, at: mount),
+            guard try mount.isMounted(transaction),
                 try transaction.value(Role.self, roleKey) == role,
                 try transaction.value(Config.self, configKey) == config
             else { throw gone }

@@ -54,6 +54,7 @@ package struct AirlockError: Error, Sendable, Equatable {
     package static func noHandler(_ path: String) -> AirlockError {
         .init(.notFound, "no handler for route \"\(path)\". route entry not found.")
     }
+    package static let noBatchTokens = badRequest("batch tokens are not supported: use a service token")
     package static let unsupportedPath = AirlockError(.notFound, multi("unsupported path"))
     package static let unsupportedOperation = AirlockError(.notAllowed, multi("unsupported operation"))
 

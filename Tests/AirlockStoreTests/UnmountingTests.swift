@@ -94,7 +94,7 @@ struct UnmountingTests {
             storage: storage, mount: try await dropped(.approle), failures: LoginFailures(now: now), now: now)
         await expectRefused("approle") { try await appRoles.update("r") { $0.roleID = "rid" } }
         let certRoles = CertRoles(storage: storage, mount: try await dropped(.cert), now: now)
-        await expectRefused("cert config") { try await certRoles.configure { $0.disableBinding = true } }
+        await expectRefused("cert config") { try await certRoles.records.writeConfig { _ in .init() } }
         let records = LoginRecords<String, String>(storage: storage, mount: try await dropped(.jwt))
         await expectRefused("jwt role") { try await records.writeRole("r") { _ in ("role", ()) } }
         await expectRefused("jwt config") { try await records.writeConfig { _ in "config" } }

@@ -271,7 +271,8 @@ def test_roles_are_tried_in_order_or_named(tls_servers, files):
                      {"name": "other", "x": 1}]:
             same(tls_servers, files, lambda client: client.login(**body))
         for method, path in [
-                ("LIST", "/v1/auth/cert/certs"), ("GET", "/v1/auth/cert/certs?list=true"), ("GET", "/v1/auth/cert/certs"),
+                ("LIST", "/v1/auth/cert/certs"), ("LIST", "/v1/auth/cert/certs?after=a&limit=1&foo=1"),
+                ("GET", "/v1/auth/cert/certs?list=true"), ("GET", "/v1/auth/cert/certs"),
                 ("GET", "/v1/auth/cert/certs/OTHER"), ("GET", LOGIN), ("GET", "/v1/auth/cert/nope"),
                 ("GET", "/v1/sys/auth/cert/tune")]:
             same(tls_servers, files, lambda client: client.send(method, path))

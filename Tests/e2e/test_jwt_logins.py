@@ -148,6 +148,23 @@ def test_a_login_gives_the_token_that_the_real_server_gives(twins):
         assert connection.post("/v1/auth/token/renew-self", {}, token=token).json["auth"]["lease_duration"] == 3600
 
 
+def test_what_a_login_says_too_much_is_named_in_a_warning(twins):
+    role(twins)
+    body = {"role": "r1", "jwt": EC.sign(claims()), "password": "x", "after": 1}
+    warned = twins.done("POST", "auth/jwt/login", body, token=None).json["warnings"]
+    assert warned == ["Endpoint ignored these unrecognized parameters: [after password]"]
+
+
+def test_roles_are_listed_in_pages_and_what_a_list_does_not_know_is_named(twins):
+    for name in "abc":
+        twins.done("POST", f"auth/jwt/role/{name}", ROLE | {"bound_audiences": [" x ", "y"]})
+    assert twins.done("GET", "auth/jwt/role/a").data["bound_audiences"] == ["x", "y"]
+    assert twins.done("LIST", "auth/jwt/role?after=a&limit=1&foo=1").data["keys"] == ["b"]
+    assert twins.send("LIST", "auth/jwt/role?limit=x").status == 400
+    for name in "abc":
+        twins.done("DELETE", f"auth/jwt/role/{name}")
+
+
 def test_whoever_does_not_say_enough_is_told_so(twins):
     role(twins)
     for body, why in (({"role": "r1"}, "missing token"), ({}, "missing token"), ({"role": "zz"}, 'role "zz" could not be found')):

@@ -131,6 +131,7 @@ def test_a_role_reads_back_as_on_the_real_server(twins, bodies):
         twins.done("POST", "auth/kubernetes/role/Kept", body)
         twins.done("GET", "auth/kubernetes/role/kept")
     assert twins.done("LIST", "auth/kubernetes/role").data["keys"] == ["kept", "r"]
+    assert twins.done("LIST", "auth/kubernetes/role?after=kept&limit=1&foo=1").data["keys"] == ["r"]
     twins.done("DELETE", "auth/kubernetes/role/kept")
 
 
@@ -151,6 +152,12 @@ def test_the_reviewers_token_is_sent_instead_of_the_clients_when_there_is_one(tw
     assert login(twins, EC.sign(claims())).status == 200
     assert {bearer for bearer, _ in cluster.asked} == {"Bearer reviewer"}
     trust(twins)
+
+
+def test_what_a_login_says_too_much_is_named_in_a_warning(twins, cluster):
+    body = {"role": "r", "jwt": EC.sign(claims()), "password": "x"}
+    warned = twins.done("POST", "auth/kubernetes/login", body, token=None).json["warnings"]
+    assert warned == ["Endpoint ignored these unrecognized parameters: [password]"]
 
 
 def test_whoever_does_not_say_enough_is_told_so(twins, cluster):

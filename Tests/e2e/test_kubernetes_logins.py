@@ -8,37 +8,13 @@ import pytest
 
 from authority import Authority
 from conftest import chosen
-from issuers import Issuer, Key, part
-from twins import Twins
+from issuers import Cluster, Issuer, Key, part
+from twins import Twins, reason
 from wire import Connection
 
-REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
 EC, RSA, ED, OTHER = Key("p256"), Key("rsa"), Key("ed25519"), Key("p256")
 ROLE = {"bound_service_account_names": "app,web*", "bound_service_account_namespaces": ["default", "ns-*"], "token_policies": "p1", "token_ttl": "20m"}
 USER = {"username": "system:serviceaccount:default:app", "uid": "uid-1"}
-
-
-class Cluster(Issuer):
-    """An API server that gives every token the same review."""
-
-    def __init__(self, context=None):
-        super().__init__(context)
-        self.answers[REVIEWS] = self.review
-        self.reset()
-
-    def reset(self):
-        self.status, self.raw = 201, None
-        self.verdict = {"authenticated": True, "user": dict(USER), "audiences": ["https://k"]}
-        self.requests.clear()
-
-    def review(self, body, headers):
-        spec = json.loads(body)["spec"]
-        return self.status, self.raw if self.raw is not None else {"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "spec": spec, "status": self.verdict}
-
-    @property
-    def asked(self):
-        """The bearers and bodies it was asked with."""
-        return [(headers["Authorization"], json.loads(body)["spec"]) for _, path, headers, body in self.requests if path == REVIEWS]
 
 
 def claims(namespace="default", name="app", uid="uid-1", **more):
@@ -63,7 +39,7 @@ def authority(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def running(authority):
-    cluster = Cluster(authority.server())
+    cluster = Cluster(USER, authority.server())
     yield cluster
     cluster.close()
 
@@ -91,10 +67,6 @@ def trust(twins, **more):
 
 def login(twins, token, role="r", **more):
     return twins.send("POST", "auth/kubernetes/login", {"role": role, "jwt": token}, token=None, **more)
-
-
-def reason(answer):
-    return answer.json["errors"][0] if answer.status != 200 else "200"
 
 
 def test_the_configuration_is_checked_and_read_back_as_on_the_real_server(twins):

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from test_audit import start_audited
+from audited import start_audited
 from test_differential import LINES
 from wire import Connection
 

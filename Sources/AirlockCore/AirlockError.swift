@@ -2,7 +2,7 @@
 /// and rules, never a secret, a token or any part of a request body.
 package struct AirlockError: Error, Sendable, Equatable {
     /// What happened, in terms every surface can render; the Vault surface's status is beside each
-    /// (VAULT-PROTOCOL: `permissionDenied` is 403 and never 401, because `VaultBackend` logs in again on 403 only).
+    /// (VAULT-PROTOCOL 1.3: `permissionDenied` is 403 and never 401, because `VaultBackend` logs in again on 403 only).
     package enum Code: Sendable, Equatable {
         /// 400: the request is wrong and would be wrong again.
         case badRequest

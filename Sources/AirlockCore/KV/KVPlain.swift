@@ -1,11 +1,12 @@
 /// KV version 1 on one embedded mount: a path holds one object, a write replaces it whole (VAULT-PROTOCOL 3).
 package struct KVPlain: Sendable {
     private let storage: any Storage
-    private let scope: String
+    private let mount: Mount
+    private var scope: String { mount.uuid }
 
     package init(storage: any Storage, mount: Mount) {
         self.storage = storage
-        scope = mount.uuid
+        self.mount = mount
     }
 
     package func read(_ path: SecretPath) throws -> SecretPayload? {
@@ -31,8 +32,8 @@ package struct KVPlain: Sendable {
     }
 
     private func write(_ body: @escaping @Sendable (any StorageTransaction) throws -> Void) async throws {
-        let scope = scope
         try await storage.write { transaction in
+            try mount.checkMounted(transaction)
             try KVUpgrade.check(transaction, scope: scope)
             try body(transaction)
         }

@@ -191,7 +191,7 @@ struct VaultSurface: Sendable {
 
     private func noHandler(_ request: VaultRequest) -> AirlockError {
         let quoted = request.pathAsRouted.map { ["\\", "\""].contains($0) ? "\\\($0)" : String($0) }.joined()
-        return AirlockError(.notFound, "no handler for route \"\(quoted)\". route entry not found.")
+        return AirlockError.noHandler(quoted)
     }
 
     static func capability(_ operation: VaultRequest.Operation) -> Capabilities {

@@ -98,7 +98,7 @@ struct Surfaces: HTTPResponder {
         init?(_ path: String) {
             if path == "/v1" || path.hasPrefix("/v1/") {
                 self = .vault
-            } else if path.hasPrefix(TypedSurface.root) {
+            } else if path.hasPrefix(TypedSurface.root) || TokenLogin.paths.contains(path) {
                 self = .typed
             } else {
                 return nil
@@ -120,6 +120,8 @@ struct Surfaces: HTTPResponder {
             case .vault:
                 return try await vault.respond(
                     to: request, source: source, certificates: context.certificates)
+            case .typed where TokenLogin.paths.contains(request.head.path ?? "/"):
+                return try await TokenLogin(vault: vault).respond(to: request, source: source, logger: context.logger)
             case .typed: return try await typed.respond(to: request, source: source, logger: context.logger)
             case nil: return VaultResponse.rendered(AirlockError.absent)
             }

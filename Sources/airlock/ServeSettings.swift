@@ -262,6 +262,7 @@ struct ServeSettings {
         typed.mountPoint = kwargs.mountPoint
         typed.connectionsPaths = kwargs.connectionsPaths
         typed.variablesPaths = kwargs.variablesPaths
+        typed.configPaths = kwargs.configPaths
         return typed
     }
 }

@@ -91,6 +91,7 @@ struct Serve: AsyncParsableCommand {
             logger.warning("plain HTTP on \(settings.host): tokens and secrets cross the network in the clear")
         }
 
+        let reads = try await LastReads(storage: storage, now: now)
         let audit = try await auditLog(settings, storage: storage, logger: logger)
         var configuration = Server.Configuration(host: settings.host, port: settings.port)
         configuration.bodyLimit = settings.bodyLimit
@@ -102,7 +103,7 @@ struct Serve: AsyncParsableCommand {
         let server = Server(
             configuration: configuration, storage: storage, registry: registry, metrics: metrics, upstream: clients,
             webhook: settings.webhookSecret.map { Webhook(secret: $0, now: now) }, audit: audit,
-            fetcher: LoginClient(), now: now, logger: logger)
+            reads: reads, fetcher: LoginClient(), now: now, logger: logger)
         let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
         let origin = "\(tls == nil ? "http" : "https")://\(host)"
         var reloads: [@Sendable () -> Void] = []
@@ -112,7 +113,9 @@ struct Serve: AsyncParsableCommand {
             services: [
                 .init(service: Serving(server: server, origin: origin)),
                 .init(service: Reloader(actions: reloads, logger: logger)),
-                .init(service: Sweeper(storage: storage, cache: cache, ages: settings.staleAges, logger: logger)),
+                .init(
+                    service: Sweeper(
+                        storage: storage, cache: cache, reads: reads, ages: settings.staleAges, logger: logger)),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         // A client that stalls in the middle of a request does not keep the process for ever.
@@ -127,6 +130,11 @@ struct Serve: AsyncParsableCommand {
                 .broken,
                 "cannot listen on \(settings.host):\(settings.port): \(String(cString: strerror(error.errnoCode)))",
                 hint: "choose another address with --listen")
+        }
+        do {
+            try await reads.flush()
+        } catch {
+            logger.error("who read what in the last minute could not be recorded")
         }
         cache.close()
         try storage.close()
@@ -152,11 +160,12 @@ private struct Serving: Service {
     }
 }
 
-/// Drops what has expired from both files once a minute. Nothing depends on it: an expired token is refused, and a value past
-/// its time not served, whether or not it is still there.
+/// Drops what has expired from both files once a minute, and writes down who read what. Nothing depends on it: an expired token
+/// is refused, and a value past its time not served, whether or not it is still there.
 private struct Sweeper: Service {
     let storage: SQLiteStorage
     let cache: SQLiteCache
+    let reads: LastReads
     let ages: ServeSettings.StaleAges
     let logger: Logger
 
@@ -168,6 +177,11 @@ private struct Sweeper: Service {
                     await cache.sweep(keeping: ages.named, others: ages.opened)
                 } catch {
                     logger.error("expired records could not be dropped; trying again in a minute")
+                }
+                do {
+                    try await reads.flush()
+                } catch {
+                    logger.error("who read what could not be recorded; trying again in a minute")
                 }
                 try await Task.sleep(for: .seconds(60))
             }

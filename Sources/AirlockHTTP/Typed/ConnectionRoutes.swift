@@ -33,7 +33,7 @@ enum ConnectionRoutes {
     static let read: TypedSurface.Handler = { call in
         let secrets = try secrets(call)
         try MountedSecrets.checkID(call.id)
-        guard let found = try await secrets.read(call.id) else { throw secrets.absent }
+        guard let found = try await secrets.reveal(call.id) else { throw secrets.absent }
         let connection = try connection(found.data)
         switch call.query.format {
         case .fields: return TypedResponse(body: json(connection, id: call.id, reveals: true), headers: found.headers)

@@ -11,6 +11,7 @@ struct MountedSecrets: Sendable {
     private let isDecidedUpstream: Bool
     private let folders: [String]
     private let kind: String
+    private let noteRead: @Sendable (SecretPath) -> Void
 
     /// Airflow's REST API allows this of ids: `^[\w.-]+$`, at most 200 characters.
     private static let idLimit = 200
@@ -35,6 +36,8 @@ struct MountedSecrets: Sendable {
             shelf = embedded
             isDecidedUpstream = false
         }
+        let isStored = services.registry.bound[mount.path] == nil
+        noteRead = { services.reads.note($0, on: mount, isStored: isStored, by: principal.token) }
     }
 
     static func checkID(_ id: String) throws {
@@ -78,6 +81,13 @@ struct MountedSecrets: Sendable {
             }
         }
         return nil
+    }
+
+    /// As `read`, for an answer that shows the secret itself: it counts as its last read.
+    func reveal(_ id: String) async throws -> Found? {
+        guard let found = try await read(id) else { return nil }
+        noteRead(try path(id, in: found.folder))
+        return found
     }
 
     /// Ids of what the principal may read in every folder, sorted, each once. Subfolders hold other teams' secrets and are

@@ -29,9 +29,12 @@ struct TypedSurface: Sendable {
     struct Line: Sendable {
         let template: PathTemplate
         let methods: [HTTPRequest.Method: Handler]
+        /// The handlers read the query themselves.
+        let hasOwnQuery: Bool
 
-        init(_ pattern: String, _ methods: [HTTPRequest.Method: Handler]) {
+        init(_ pattern: String, hasOwnQuery: Bool = false, _ methods: [HTTPRequest.Method: Handler]) {
             template = PathTemplate(pattern)
+            self.hasOwnQuery = hasOwnQuery
             self.methods = methods
         }
     }
@@ -54,6 +57,7 @@ struct TypedSurface: Sendable {
             ]),
         Line("explain/connections/{id}", [.get: ExplainRoutes.connection]),
         Line("explain/variables/{id}", [.get: ExplainRoutes.variable]),
+        Line("inventory", hasOwnQuery: true, [.get: InventoryRoutes.list]),
     ]
 
     func respond(to request: Request, source: String?, logger: Logger) async throws -> Response {
@@ -86,7 +90,8 @@ struct TypedSurface: Sendable {
                 services: try services.located(request.headers), settings: settings, bodyLimit: bodyLimit)
             return try await surface.answer(request, source: source, below, query, handler) { principal in
                 TypedCall(
-                    surface: surface, principal: principal, id: captures["id"] ?? "", query: try TypedQuery(query),
+                    surface: surface, principal: principal, id: captures["id"] ?? "",
+                    query: try TypedQuery(line.hasOwnQuery ? [] : query), fields: query,
                     body: try await surface.body(request))
             }
         }
@@ -153,6 +158,8 @@ struct TypedCall: Sendable {
     /// The connection's or variable's id from the path.
     let id: String
     let query: TypedQuery
+    /// The query as it came.
+    let fields: [(name: String, value: String)]
     let body: JSON?
 
     func requirePrincipal() throws -> Principal {

@@ -25,7 +25,7 @@ enum VariableRoutes {
     static let read: TypedSurface.Handler = { call in
         let secrets = try secrets(call)
         try MountedSecrets.checkID(call.id)
-        guard let found = try await secrets.read(call.id) else { throw secrets.absent }
+        guard let found = try await secrets.reveal(call.id) else { throw secrets.absent }
         return TypedResponse(body: json(try variable(found.data), id: call.id, reveals: true), headers: found.headers)
     }
 

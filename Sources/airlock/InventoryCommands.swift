@@ -128,7 +128,7 @@ struct Inventory {
 
     static let useColumns = [Column.lastRead, .lastReader, .source, .freshness]
 
-    private static let pageSize = "1000"
+    private static let pageSize = "10000"
 
     private var items: [JSON] = []
     private(set) var recordedSince: String?

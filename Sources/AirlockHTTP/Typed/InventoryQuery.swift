@@ -51,7 +51,7 @@ struct InventoryQuery: Sendable {
                 filter.freshness = value
             case "unused_days":
                 filter.unusedSince = now.adding(seconds: -86_400 * (try number(1...LastRead.keptDays)))
-            case "limit": limit = try number(1...1000)
+            case "limit": limit = try number(1...10_000)
             case "after": after = try filled()
             default:
                 let suggestion = nearestName(to: name, among: Self.known).map { "; did you mean \($0)?" } ?? ""

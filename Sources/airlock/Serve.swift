@@ -82,11 +82,12 @@ struct Serve: AsyncParsableCommand {
             logger.warning("plain HTTP on \(settings.host): tokens and secrets cross the network in the clear")
         }
 
+        let reads = try await LastReads(storage: storage, now: now)
         let audit = try await auditLog(settings, storage: storage, logger: logger)
         let server = Server(
             configuration: settings.server(tls: tls), storage: storage, registry: registry, metrics: metrics,
             upstream: clients, webhook: settings.webhookSecret.map { Webhook(secret: $0, now: now) }, audit: audit,
-            fetcher: LoginClient(), now: now, logger: logger)
+            reads: reads, fetcher: LoginClient(), now: now, logger: logger)
         let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
         let origin = "\(tls == nil ? "http" : "https")://\(host)"
         var reloads: [@Sendable () -> Void] = []
@@ -96,8 +97,15 @@ struct Serve: AsyncParsableCommand {
             [
                 .init(service: Serving(server: server, origin: origin)),
                 .init(service: Reloader(actions: reloads, logger: logger)),
-                .init(service: Sweeper(storage: storage, cache: cache, ages: settings.staleAges, logger: logger)),
+                .init(
+                    service: Sweeper(
+                        storage: storage, cache: cache, reads: reads, ages: settings.staleAges, logger: logger)),
             ], settings, logger: logger)
+        do {
+            try await reads.flush()
+        } catch {
+            logger.error("who read what in the last minute could not be recorded")
+        }
         cache.close()
         try storage.close()
     }
@@ -158,11 +166,12 @@ private struct Serving: Service {
     }
 }
 
-/// Drops what has expired from both files once a minute. Nothing depends on it: an expired token is refused, and a value past
-/// its time not served, whether or not it is still there.
+/// Drops what has expired from both files once a minute, and writes down who read what. Nothing depends on it: an expired token
+/// is refused, and a value past its time not served, whether or not it is still there.
 private struct Sweeper: Service {
     let storage: SQLiteStorage
     let cache: SQLiteCache
+    let reads: LastReads
     let ages: ServeSettings.StaleAges
     let logger: Logger
 
@@ -174,6 +183,11 @@ private struct Sweeper: Service {
                     await cache.sweep(keeping: ages.named, others: ages.opened)
                 } catch {
                     logger.error("expired records could not be dropped; trying again in a minute")
+                }
+                do {
+                    try await reads.flush()
+                } catch {
+                    logger.error("who read what could not be recorded; trying again in a minute")
                 }
                 try await Task.sleep(for: .seconds(60))
             }

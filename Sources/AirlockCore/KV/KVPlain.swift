@@ -57,7 +57,10 @@ package struct KVPlain: Sendable {
     }
 
     package func delete(_ path: SecretPath) async throws {
-        let key = RecordKey(.kvSecret, scope: scope, path.text)
-        try await write { try $0.delete(key) }
+        let scope = scope
+        try await write { transaction in
+            try transaction.delete(RecordKey(.kvSecret, scope: scope, path.text))
+            try LastReads.forget(path, scope: scope, transaction)
+        }
     }
 }

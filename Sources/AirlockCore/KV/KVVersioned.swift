@@ -131,6 +131,7 @@ package struct KVVersioned: Sendable {
                 try transaction.delete(RecordKey(.kvVersion, scope: scope, path.text, version: version))
             }
             try transaction.delete(RecordKey(.kvMetadata, scope: scope, path.text))
+            try LastReads.forget(path, scope: scope, transaction)
         }
     }
 

@@ -81,7 +81,7 @@ extension Connection: TypedModel {
 enum ConnectionRoutes {
     static let read: TypedSurface.Handler = { call in
         guard call.query.format != .fields else { return try await TypedRoutes<Connection>.read(call) }
-        let found = try await TypedRoutes<Connection>.find(call)
+        let found = try await TypedRoutes<Connection>.reveal(call)
         let connection = try Connection.read(found.data, call.query.dialect)
         let body: JSON =
             switch call.query.format {

@@ -88,6 +88,7 @@ enum KVVersionedRoutes {
         else {
             throw AirlockError.absent
         }
+        if stored.data != nil { call.noteRead(of: path) }
         return .data(
             [.init("data", stored.data?.json ?? .null), .init("metadata", .object(stored.members))],
             status: stored.data == nil ? .notFound : .ok)

@@ -25,21 +25,26 @@ package final class LastReads: Sendable {
         var isDue = false
     }
 
-    /// So many are written down before their time.
-    package static let batch = 10_000
-    /// So many may wait; of more secrets the reads are not recorded until a flush succeeds.
-    package static let limit = 50_000
     /// So many in one transaction, so that other writers get their turn.
     private static let chunk = 500
 
     /// Reads from before are not known: this is when the store's first one could have been recorded.
     package let since: Timestamp
     private let storage: any Storage
+    private let batch: Int
+    private let limit: Int
     private let now: Now
     private let state = Mutex(State())
 
-    package init(storage: any Storage, now: @escaping Now) async throws {
+    /// - Parameters:
+    ///   - batch: so many are written down before their time.
+    ///   - limit: so many may wait; of more secrets the reads are not recorded until a flush succeeds.
+    package init(
+        storage: any Storage, batch: Int = 10_000, limit: Int = 50_000, now: @escaping Now
+    ) async throws {
         self.storage = storage
+        self.batch = batch
+        self.limit = limit
         self.now = now
         let (key, moment) = (RecordKey(.lastRead, "since"), now())
         since = try await storage.write { transaction in
@@ -58,9 +63,9 @@ package final class LastReads: Sendable {
         let secret: RecordKind? = isStored ? (mount.kvVersion == 2 ? .kvMetadata : .kvSecret) : nil
         let place = Place(scope: mount.uuid, path: path)
         let isDue = state.withLock { state in
-            guard state.waiting.count < LastReads.limit || state.waiting[place] != nil else { return false }
+            guard state.waiting.count < limit || state.waiting[place] != nil else { return false }
             state.waiting[place] = Noted(read: read, secret: secret)
-            guard !state.isDue, state.waiting.count >= LastReads.batch else { return false }
+            guard !state.isDue, state.waiting.count >= batch else { return false }
             state.isDue = true
             return true
         }
@@ -100,7 +105,7 @@ package final class LastReads: Sendable {
             }
         } catch {
             state.withLock { state in
-                for (place, noted) in state.writing where state.waiting.count < LastReads.limit {
+                for (place, noted) in state.writing where state.waiting.count < limit {
                     state.waiting[place] = state.waiting[place] ?? noted
                 }
                 state.writing = [:]

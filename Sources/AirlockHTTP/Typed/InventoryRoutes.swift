@@ -38,9 +38,8 @@ private struct Inventory {
 
     func page() async throws -> Page {
         var (page, looked, asked) = (Page(), 0, 0)
-        var (isListed, isDenied) = (false, false)
         let (mounts, isSomeDenied) = try mounts()
-        isDenied = isSomeDenied
+        var (isListed, isDenied) = (false, isSomeDenied)
         for mount in mounts where reaches(mount.prefix) {
             guard let places = try await places(of: mount) else {
                 isDenied = true

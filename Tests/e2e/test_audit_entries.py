@@ -125,6 +125,16 @@ def converse(server, log):
     ask("POST", "/v1/auth/approle/login", {"role_id": "rid", "secret_id": "wrong"}, token=None)
     ask("POST", "/v1/sys/capabilities-self", '{"paths":["secret/data/a"]}')
     ask("GET", "/v1/sys/internal/ui/mounts/secret")
+    # In a namespace, named by the path and by the header.
+    talk.client.post("/v1/sys/namespaces/team", "{}")
+    ask("POST", "/v1/team/sys/mounts/kv", '{"type":"kv"}')
+    ask("PUT", "/v1/kv/a", '{"k":"v"}', headers={"X-Vault-Namespace": "team"})
+    ask("GET", "/v1/team/kv/a")
+    ask("PUT", "/v1/team/cubbyhole/a", '{"k":"v"}')
+    ask("POST", "/v1/team/sys/auth/approle", '{"type":"approle"}')
+    ask("POST", "/v1/team/auth/approle/role/r", '{"role_id":"team-rid"}')
+    ask("POST", "/v1/team/auth/token/lookup", {"token": token})
+    ask("GET", "/v1/team/kv/a", token=token)
     # The log itself.
     ask("POST", "/v1/sys/audit-hash/file", '{"input":"v"}')
     ask("POST", "/v1/sys/audit-hash/file", "{}")

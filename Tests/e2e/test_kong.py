@@ -3,6 +3,7 @@ ways, read a secret of either KV version, take a field of it. No header but the 
 
 import pytest
 
+from servers import wait_until
 from wire import Connection
 
 MOUNTS = {"v1": "kong-v1", "v2": "kong-v2"}
@@ -14,8 +15,10 @@ def administrator(server):
     connection = Connection(server)
     for version, mount in MOUNTS.items():
         connection.post(f"/v1/sys/mounts/{mount}", {"type": "kv", "options": {"version": version[1:]}})
-    connection.put("/v1/kong-v1/customer/acme", {"name": "ACME Inc.", "token": "dG9rZW4="})
-    connection.put("/v1/kong-v2/data/customer/acme", {"data": {"name": "ACME Inc.", "token": "dG9rZW4="}})
+    acme = {"name": "ACME Inc.", "token": "dG9rZW4="}
+    for path, body in {"kong-v1/customer/acme": acme, "kong-v2/data/customer/acme": {"data": acme}}.items():
+        # OpenBao's mount is ready some time after it was made.
+        wait_until(lambda: connection.put(f"/v1/{path}", body).status in (200, 204), "the secret is written")
     connection.put("/v1/sys/policies/acl/kong", {"policy": POLICY})
     return connection
 

@@ -111,7 +111,8 @@ enum TokenFields {
 
     static let legacy = Set(currentNames.keys)
 
-    static let names = Set(all.map(\.name)).union(legacy)
+    static let current = Set(all.map(\.name))
+    static let names = current.union(legacy)
 
     /// Changes what the body names.
     /// - Parameter legacy: the old names that count; a new name beside one wins.

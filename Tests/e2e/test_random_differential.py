@@ -1,4 +1,6 @@
-"""What `scripts/differential` goes by: which answers differ, and that users are told of every difference that is meant."""
+"""`scripts/differential` with few operations: no answer may differ that docs/compatibility.md does not tell of."""
+
+import pytest
 
 import differences
 import random_differential
@@ -6,6 +8,15 @@ from random_operations import AREAS, choose
 from random_operations.world import Operation, World
 from servers import REPOSITORY
 from wire import Answer
+
+
+def test_random_operations_are_answered_alike(long, airlock_only, request):
+    if request.config.getoption("--server") != "both":
+        pytest.skip("compares the two servers")
+    shown = []
+    seeds, operations = (range(1, 21), 1000) if long else (range(1, 4), 250)
+    kinds = random_differential.report(seeds, operations, list(AREAS), show=shown.append)
+    assert kinds == 0, "\n".join(shown)
 
 
 def answered(status, text):

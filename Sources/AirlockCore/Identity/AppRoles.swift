@@ -85,6 +85,30 @@ package struct AppRoles: Sendable {
         package var uses: Int?
 
         package init() {}
+
+        /// A secret id may narrow what its role allows, not widen it.
+        package func check(against role: AppRole) throws {
+            try Self.check(cidrs, areIn: role.secretIDBoundCIDRs)
+            try Self.check(tokenCIDRs, areIn: role.token.boundCIDRs)
+            let (ttl, uses) = (ttl ?? role.secretIDTTL, uses ?? role.secretIDUses)
+            guard uses >= 0 else { throw AirlockError.badRequest("num_uses cannot be negative") }
+            guard role.secretIDUses == 0 || (uses > 0 && uses <= role.secretIDUses) else {
+                throw AirlockError.badRequest("num_uses cannot be higher than the role's secret_id_num_uses")
+            }
+            guard role.secretIDTTL == 0 || (ttl > 0 && ttl <= role.secretIDTTL) else {
+                throw AirlockError.badRequest("ttl cannot be longer than the role's secret_id_ttl")
+            }
+        }
+
+        private static func check(_ blocks: [CIDR], areIn allowed: [CIDR]) throws {
+            guard allowed.isEmpty || blocks.allSatisfy({ block in allowed.contains { $0.contains(block) } }) else {
+                throw AirlockError(
+                    .vaultServerError,
+                    AirlockError.multi(
+                        "failed to verify subset relationship between CIDR blocks on the role and CIDR blocks on the secret ID"
+                    ))
+            }
+        }
     }
 
     /// - Throws: `AirlockError` where there is no such role, or it has no secret ids.
@@ -99,17 +123,9 @@ package struct AppRoles: Sendable {
     package func makeSecretID(_ roleName: String, _ request: SecretIDRequest) async throws -> (SecretPayload, SecretID)
     {
         let role = try roleWithSecretIDs(roleName)
-        let ttl = request.ttl ?? role.secretIDTTL
+        try request.check(against: role)
+        let ttl = min(request.ttl ?? role.secretIDTTL, mount.effectiveMaxTTL)
         let uses = request.uses ?? role.secretIDUses
-        guard role.secretIDTTL == 0 || (ttl > 0 && ttl <= role.secretIDTTL) else {
-            throw AirlockError.badRequest("ttl cannot be longer than the role's secret_id_ttl")
-        }
-        guard uses >= 0 else { throw AirlockError.badRequest("num_uses cannot be negative") }
-        guard role.secretIDUses == 0 || (uses > 0 && uses <= role.secretIDUses) else {
-            throw AirlockError.badRequest("num_uses cannot be higher than the role's secret_id_num_uses")
-        }
-        try AppRoles.check(request.cidrs, areIn: role.secretIDBoundCIDRs)
-        try AppRoles.check(request.tokenCIDRs, areIn: role.token.boundCIDRs)
         let (scope, now) = (secretScope(roleName), now())
         let text = request.chosenText ?? RandomText.uuid()
         let made = SecretID(
@@ -132,17 +148,6 @@ package struct AppRoles: Sendable {
                 RecordKey(.secretIDAccessor, scope: scope, made.accessor), Array(digest.utf8), expires: made.expires)
         }
         return (SecretPayload(Array(text.utf8)), made)
-    }
-
-    /// A secret id may narrow what its role allows, not widen it.
-    private static func check(_ blocks: [CIDR], areIn allowed: [CIDR]) throws {
-        guard allowed.isEmpty || blocks.allSatisfy({ block in allowed.contains { $0.contains(block) } }) else {
-            throw AirlockError(
-                .vaultServerError,
-                AirlockError.multi(
-                    "failed to verify subset relationship between CIDR blocks on the role and CIDR blocks on the secret ID"
-                ))
-        }
     }
 
     /// Drops the secret ids whose time is up.

@@ -77,7 +77,7 @@ package struct Login: Sendable {
             throw refused("role \"\(role)\" does not exist during renewal")
         }
         if mount.engine == .userpass {
-            guard settings.grantedPolicies == token.policies else {
+            guard settings.stillGrants(token.policies) else {
                 throw refused("policies have changed, not renewing")
             }
         }

@@ -14,6 +14,13 @@ enum AppRoleFields {
         var isOptional = false
         /// What is said when the change puts `token_ttl` above `token_max_ttl`.
         var disorder = ""
+
+        var names: Set<String> { Set(["role_name", field.name] + (legacy.map { [$0] } ?? [])) }
+
+        func check(_ fields: Fields) throws {
+            var role = AppRole(roleID: "")
+            try field.write(fields, &role)
+        }
     }
 
     static let paths: [Path] = [
@@ -70,6 +77,10 @@ enum AppRoleFields {
     private static let own = [
         secretIDTTL, secretIDUses, secretIDBlocks, .flag("bind_secret_id", \.bindSecretID, fallback: true),
     ]
+
+    static let names = TokenFields.current.union(own.map(\.name)).union([
+        "role_name", "role_id", "local_secret_ids", "policies", "period", "bound_cidr_list",
+    ])
 
     /// `policies`, `period` and `bound_cidr_list` are the old names of three fields; a new name beside one wins.
     /// - Returns: warnings.

@@ -18,9 +18,6 @@ struct KVSettings: Sendable {
         metadataCasRequired =
             try fields.flag("metadata_cas_required") ?? (isReset("metadata_cas_required") ? false : nil)
         deleteVersionAfter = try fields.duration("delete_version_after")
-        if let wanted = maxVersions, !(0...KVSettings.versionLimit).contains(wanted) {
-            throw AirlockError.badRequest("max_versions must be between 0 and \(KVSettings.versionLimit)")
-        }
         if let after = deleteVersionAfter, after < 0, !allowsNegative {
             throw AirlockError.badRequest("delete_version_after cannot be negative")
         }
@@ -94,8 +91,10 @@ struct KVSettings: Sendable {
 
     /// What can be said before the key is looked at.
     func check(merges: Bool) throws {
-        guard let customMetadata else { return }
-        try KVSettings.check(customMetadata.compactMapValues { $0 ?? (merges ? nil : "") })
+        if let customMetadata { try KVSettings.check(customMetadata.compactMapValues { $0 ?? (merges ? nil : "") }) }
+        if let wanted = maxVersions, !(0...KVSettings.versionLimit).contains(wanted) {
+            throw AirlockError.badRequest("max_versions must be between 0 and \(KVSettings.versionLimit)")
+        }
     }
 
     /// Vault's limits: 64 keys of up to 128 bytes, values of up to 512, and nothing that cannot be shown. Each name that is

@@ -5,9 +5,7 @@ import HTTPTypes
 enum KVVersionedRoutes {
     static let table: [Route] =
         [
-            Route(
-                "config", fields: KVSettings.mountFields,
-                [.read: readConfig, .write: writeConfig, .list: unroutedHandler, .scan: unroutedHandler]),
+            Route("config", fields: KVSettings.mountFields, [.read: readConfig, .write: writeConfig]),
             Route(
                 "data/{path*}", exists: exists, fields: ["data", "options", "version"],
                 [.read: read, .write: write, .patch: patch, .delete: delete]),
@@ -289,12 +287,13 @@ enum KVVersionedRoutes {
 
     private static let writeMetadata: Route.Handler = { call in
         let path = try SecretPath(call["path"])
-        return try await change(call, path, try KVSettings(call.fields), try metadataCAS(call), merges: false)
+        let (cas, settings) = (try metadataCAS(call), try KVSettings(call.fields))
+        return try await change(call, path, settings, cas, merges: false)
     }
 
     private static let patchMetadata: Route.Handler = { call in
         let path = try SecretPath(call["path"])
-        let (settings, cas) = try Fields.validated { (try KVSettings(call.fields), try metadataCAS(call)) }
+        let (cas, settings) = try Fields.validated { (try metadataCAS(call), try KVSettings(call.fields)) }
         return try await change(call, path, settings, cas, merges: true)
     }
 
@@ -335,6 +334,7 @@ enum KVVersionedRoutes {
 
     private static let writeConfig: Route.Handler = { call in
         let settings = try Fields.validated { try KVSettings(call.fields, allowsNegative: true) }
+        try settings.check(merges: false)
         try await engine(call).updateConfig { settings.apply(to: &$0) }
         return .noContent
     }

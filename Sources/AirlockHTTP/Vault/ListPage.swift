@@ -28,6 +28,17 @@ extension Call {
     }
 }
 
+extension Call {
+    /// Throws what OpenBao checks before it calls a handler, and lets pass what the handler would have said.
+    func checkTypes(_ body: () throws -> Void) throws {
+        do {
+            try validated(body)
+        } catch let error as AirlockError where error.message?.hasPrefix("Field validation failed: ") == true {
+            throw error
+        } catch is AirlockError {}
+    }
+}
+
 extension VaultResponse {
     /// Keys as a scan answers them: nothing found is no error.
     static func scanned(_ keys: [String]) -> VaultResponse {

@@ -113,6 +113,8 @@ enum TokenFields {
 
     static let legacy = Set(currentNames.keys)
 
+    static let current = Set(all.map(\.name))
+
     /// Changes what the body names.
     /// - Parameter legacy: the old names that count; a new name beside one wins.
     static func apply(

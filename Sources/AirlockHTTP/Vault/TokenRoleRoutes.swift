@@ -4,7 +4,7 @@ import AirlockCore
 enum TokenRoleRoutes {
     static let table: [Route] = [
         Route("roles", fields: [], [.list: { call in try .keys(try roles(call).names()) }]),
-        Route("roles/{name:}", exists: exists, [.read: read, .write: write, .delete: delete]),
+        Route("roles/{name:}", exists: exists, fields: names, [.read: read, .write: write, .delete: delete]),
     ]
 
     static func roles(_ call: Call) -> TokenRoles {
@@ -72,6 +72,9 @@ enum TokenRoleRoutes {
     private static let clashes: [(old: String, new: String)] = [
         ("period", period.name), ("explicit_max_ttl", explicitMaxTTL.name), ("bound_cidrs", boundCIDRs.name),
     ]
+
+    private static let names = Set((lists + others + [boundCIDRs, uses]).map(\.name)).union(clashes.map(\.old))
+        .union(["role_name", "token_strictly_bind_ip"])
 
     private static func apply(_ fields: Fields, to role: inout TokenRole) throws {
         guard !(try fields.flag("token_strictly_bind_ip") ?? false) else {

@@ -6,10 +6,10 @@ import Foundation
 enum ToolRoutes {
     static let table: [Route] = [
         Route("tools/random", [.write: random]),
-        Route("tools/random/{bytes}", [.write: random]),
-        Route("tools/random/{source}/{bytes}", [.write: random]),
+        Route("tools/random/{bytes}/", [.write: random]),
+        Route("tools/random/{source}/{bytes}/", [.write: random]),
         Route("tools/hash", [.write: hash]),
-        Route("tools/hash/{algorithm}", [.write: hash]),
+        Route("tools/hash/{algorithm}/", [.write: hash]),
     ]
 
     private static let bytesLimit = 131_072

@@ -72,6 +72,12 @@ def drive(server):
         "connection_id": "typed", "conn_type": "postgres", "host": "db", "login": "etl", "password": password,
         "extra": json.dumps({"token": CANARY})}, token=None, headers=bearer))
     done(client.post("/api/v2/variables", {"key": "typed", "value": CANARY}, token=None, headers=bearer))
+    done(client.post("/api/v2/config-values", {"key": "typed", "value": CANARY}))
+    entities = [{"connection_id": name, "conn_type": "http", "password": password} for name in ("typed", "bulk")]
+    for found in ("overwrite", "fail"):
+        actions = [{"action": "create", "entities": entities, "action_on_existence": found}]
+        done(client.patch("/api/v2/connections", {"actions": actions}))
+    done(client.post("/api/v2/connections/lint", {"text": f"http://u:{CANARY}/@h"}))
 
     # Tokens and secret ids are secrets themselves, also when they are used up or revoked.
     done(client.put("/v1/sys/policies/acl/all", {"policy": 'path "secret/*" { capabilities = ["read", "update"] }'}))
@@ -104,6 +110,8 @@ def drive(server):
     done(client.post("/v1/auth/userpass/users/alice/password", {"password": secrets["a user's password"]}))
     login = done(client.post("/v1/auth/userpass/login/alice", {"password": secrets["a user's password"]}, token=None))
     secrets["a user's token"] = login.json["auth"]["client_token"]
+    typed = {"username": "alice", "password": secrets["a user's password"]}
+    secrets["another token of the user's"] = done(client.post("/auth/token", typed, token=None)).json["access_token"]
 
     # Every kind of error, with secrets where they do not belong.
     secrets["a wrong token"] = f"{CANARY}-wrong-token"
@@ -139,6 +147,15 @@ def drive(server):
         client.post("/api/v2/connections", {"connection_id": "bad", "conn_type": "x", "pasword": CANARY}, token=None,
                     headers=bearer),
         client.post("/api/v2/connections", f'{{"password": "{CANARY}', token=None, headers=bearer),
+        client.patch("/api/v2/connections", {"actions": [{"action": "create", "entities": [CANARY]}]}),
+        client.patch("/api/v2/connections", {"actions": [{"action": CANARY, "entities": []}]}),
+        client.patch("/api/v2/connections", {"actions": [{"action": "delete", "entities": [f"{CANARY}/"]}]}),
+        client.get(f"/api/v2/connections?order_by={CANARY}"),
+        client.get(f"/api/v2/connections?team_name={CANARY}/"),
+        client.post("/api/v2/connections/lint", {"data": CANARY}),
+        client.post("/api/v2/connections/test", {"password": CANARY}),
+        client.post("/auth/token", {"username": "alice", "password": f"{CANARY}-no"}, token=None),
+        client.post("/auth/token", {"username": CANARY, "password": [CANARY]}, token=None),
     ]:
         assert 400 <= answer.status < 501, answer.status
         assert CANARY not in answer.text, "an error repeats what it was sent"

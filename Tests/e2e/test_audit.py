@@ -57,6 +57,7 @@ def test_calls_of_the_typed_surface_are_told_with_nothing_of_a_connection_readab
     assert root.get("/api/v2/connections/absent").status == 404
     assert root.get("/api/v2/connections/pg", token="no-such-token").status == 401
     assert root.get("/api/v2/openapi.json", token=None).status == 200
+    assert root.get("/api/v2/version", token=None).status == 200
     told = [(one["type"], one["request"]["operation"], one["request"]["path"], one.get("error", "")[:20]) for one in entries(log)]
     assert told == [
         ("request", "create", "api/v2/connections", ""), ("response", "create", "api/v2/connections", ""),
@@ -88,6 +89,23 @@ def test_a_call_of_the_typed_surface_is_told_with_the_namespace_it_was_made_in(a
     told = [(one["request"]["path"], one["request"]["namespace"]) for one in entries(log)[before:]]
     team = {"id": made.data["id"], "path": "team/"}
     assert told == [("api/v2/variables", team)] * 2 + [("api/v2/variables/v", team)] * 2 + [("api/v2/variables/v", {"id": "root"})] * 2
+
+
+def test_a_token_login_is_told_as_the_userpass_login_that_it_is(audited):
+    server, log = audited()
+    root = Connection(server)
+    assert root.post("/v1/sys/auth/userpass", {"type": "userpass"}).status == 204
+    assert root.post("/v1/auth/userpass/users/alice", {"password": "hunter2"}).status == 204
+    before = len(entries(log))
+    token = root.post("/auth/token", {"username": "alice", "password": "hunter2"}, token=None).json["access_token"]
+    assert root.post("/auth/token/cli", {"username": "alice", "password": "hunter3"}, token=None).status == 401
+    told = entries(log)[before:]
+    assert {one["request"]["path"] for one in told} == {"auth/userpass/login/alice"}
+    assert [one["type"] for one in told] == ["request", "response"] * 2
+    assert told[1]["auth"]["display_name"] == "userpass-alice"
+    assert "invalid username or password" in told[3]["error"]
+    text = log.read_text()
+    assert "hunter" not in text and token not in text
 
 
 def test_a_read_from_a_vault_says_where_its_answer_came_from(front, tmp_path):

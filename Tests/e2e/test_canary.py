@@ -113,6 +113,12 @@ class Drive:
             "connection_id": "typed", "conn_type": "postgres", "host": "db", "login": "etl", "password": PASSWORD,
             "extra": json.dumps({"token": CANARY})}, token=None, headers=self.bearer))
         done(self.client.post("/api/v2/variables", {"key": "typed", "value": CANARY}, token=None, headers=self.bearer))
+        done(self.client.post("/api/v2/config-values", {"key": "typed", "value": CANARY}))
+        entities = [{"connection_id": name, "conn_type": "http", "password": PASSWORD} for name in ("typed", "bulk")]
+        for found in ("overwrite", "fail"):
+            actions = [{"action": "create", "entities": entities, "action_on_existence": found}]
+            done(self.client.patch("/api/v2/connections", {"actions": actions}))
+        done(self.client.post("/api/v2/connections/lint", {"text": f"http://u:{CANARY}/@h"}))
 
     def cubbyhole(self):
         done(self.client.put("/v1/cubbyhole/a", {"value": CANARY}))
@@ -170,6 +176,9 @@ class Drive:
         done(self.client.post("/v1/auth/userpass/users/alice", {"password": f"{CANARY}-first-password"}))
         done(self.client.post("/v1/auth/userpass/users/alice/password", {"password": self.secrets["a user's password"]}))
         self.login("userpass/login/alice", "a user's token", password=self.secrets["a user's password"])
+        typed = {"username": "alice", "password": self.secrets["a user's password"]}
+        answer = done(self.client.post("/auth/token", typed, token=None))
+        self.secrets["another token of the user's"] = answer.json["access_token"]
 
     def jwt(self):
         """The client's token, which is good elsewhere too, whether or not it lets anybody in here."""
@@ -233,7 +242,16 @@ class Drive:
         wrong = {"connection_id": "bad", "conn_type": "x", "pasword": CANARY}
         self.refused(
             self.client.post("/api/v2/connections", wrong, token=None, headers=self.bearer),
-            self.client.post("/api/v2/connections", f'{{"password": "{CANARY}', token=None, headers=self.bearer))
+            self.client.post("/api/v2/connections", f'{{"password": "{CANARY}', token=None, headers=self.bearer),
+            self.client.patch("/api/v2/connections", {"actions": [{"action": "create", "entities": [CANARY]}]}),
+            self.client.patch("/api/v2/connections", {"actions": [{"action": CANARY, "entities": []}]}),
+            self.client.patch("/api/v2/connections", {"actions": [{"action": "delete", "entities": [f"{CANARY}/"]}]}),
+            self.client.get(f"/api/v2/connections?order_by={CANARY}"),
+            self.client.get(f"/api/v2/connections?team_name={CANARY}/"),
+            self.client.post("/api/v2/connections/lint", {"data": CANARY}),
+            self.client.post("/api/v2/connections/test", {"password": CANARY}),
+            self.client.post("/auth/token", {"username": "alice", "password": f"{CANARY}-no"}, token=None),
+            self.client.post("/auth/token", {"username": CANARY, "password": [CANARY]}, token=None))
 
     def a_broken_request(self):
         with contextlib.suppress(OSError, http.client.HTTPException):

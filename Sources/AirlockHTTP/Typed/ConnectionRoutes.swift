@@ -43,7 +43,10 @@ extension Connection: TypedModel {
         if counts("port") { port = try body.port() }
         if counts("password") {
             let sent = try body.string("password")
-            if try !mask.keeps(sent, "password", in: body) { password = sent }
+            // `airflowctl` sends null for what it was not told, and Airflow keeps a password then: only a mask that names it
+            // takes it away.
+            let isKept = try mask.keeps(sent, "password", in: body) || (sent == nil && mask.names.isEmpty)
+            if !isKept { password = sent }
         }
         if counts("extra") {
             let sent = try body.string("extra")

@@ -74,11 +74,18 @@ let package = Package(
         .executableTarget(
             name: "conn-import",
             dependencies: [
-                "AirlockCore", "AirlockUpstream", arguments, crypto, .product(name: "Yams", package: "Yams"),
+                "AirlockCore", "AirlockUpstream", arguments, crypto,
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
         .testTarget(
             name: "AirlockCoreTests", dependencies: ["AirlockCore", "AirlockStore", log], exclude: ["Fixtures"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ConnImportTests",
+            dependencies: ["AirlockCore", "conn-import", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         .testTarget(
             name: "AirlockUpstreamTests", dependencies: ["AirlockCore", "AirlockUpstream", log], swiftSettings: strict),

@@ -38,15 +38,14 @@ package struct Server: Sendable {
 
     package init(
         configuration: Configuration, storage: any Storage, registry: Registry, metrics: Metrics = Metrics(),
-        upstream: UpstreamClients? = nil, webhook: Webhook? = nil, audit: AuditLog? = nil, fetcher: any LoginFetcher,
-        now: @escaping Now,
-        logger: Logger
+        upstream: UpstreamClients? = nil, webhook: Webhook? = nil, audit: AuditLog? = nil, reads: LastReads,
+        fetcher: any LoginFetcher, now: @escaping Now, logger: Logger
     ) {
         self.configuration = configuration
         self.logger = logger
         services = Services(
             storage: storage, registry: registry, metrics: metrics, upstream: upstream,
-            namespaces: configuration.namespaces, webhook: webhook, audit: audit,
+            namespaces: configuration.namespaces, webhook: webhook, audit: audit, reads: reads,
             identity: IdentityServers(
                 reader: SignatureKeyReader(), fetcher: fetcher, keyFolder: configuration.keyFolder, now: now,
                 logger: logger),

@@ -28,7 +28,7 @@ struct ApplyCommand: ParsableCommand, Performing {
             throw PlanFile.Fault(message: "\(plan): its key is damaged; make a new plan")
         }
         let server = try settings.server.get()
-        let contents = try contents(of: document, key)
+        let contents = try await contents(of: document, key)
         let journal = try JournalFile(of: document, at: plan)
         let mount = try await settings.mount(of: document, on: server)
         var standing = Standing(document, contents, journal.journal.receipts)
@@ -45,11 +45,14 @@ struct ApplyCommand: ParsableCommand, Performing {
     }
 
     /// What is to be written, from the sources as they are now: to the last character what the plan was made from.
-    private func contents(of document: PlanDocument, _ key: PlanKey) throws -> [ImportContent] {
-        guard let options = sources.isEmpty ? try? SourceOptions.parse(document.header.sources) : sources else {
-            throw PlanFile.Fault(message: "\(plan): its sources are not understood; name them after it, as for plan")
+    private func contents(of document: PlanDocument, _ key: PlanKey) async throws -> [ImportContent] {
+        let kept = try? document.header.sources.map { try SourceOptions.parse($0) }
+        guard let options = sources.isEmpty ? kept : sources else {
+            throw ConnImport.UsageError(
+                message: "the plan does not keep its sources, because their options may hold a secret; "
+                    + "name them after it, as for plan")
         }
-        let now = ImportPlan(try options.read())
+        let now = ImportPlan(try await options.read())
         let found = Dictionary(now.items.map { ($0.target, $0.content) }, uniquingKeysWith: { first, _ in first })
         var faults: [(String, String)] = []
         let contents: [ImportContent] = document.items.compactMap { item in

@@ -22,7 +22,7 @@ struct ImportCommand: ParsableCommand, Performing {
 
     func perform() async throws -> Int32 {
         let settings = try ImportSettings(target, environment: ProcessInfo.processInfo.environment)
-        let plan = ImportPlan(try sources.read())
+        let plan = ImportPlan(try await sources.read())
         for item in plan.items { _ = try settings.layout.path(of: item.target) }
         plan.complain()
         if dryRun { return await show(plan, settings) }

@@ -28,7 +28,7 @@ struct PlanCommand: ParsableCommand, Performing {
     func perform() async throws -> Int32 {
         let settings = try ImportSettings(target, environment: ProcessInfo.processInfo.environment)
         let server = try settings.server.get()
-        let plan = ImportPlan(try sources.read())
+        let plan = ImportPlan(try await sources.read())
         for item in plan.items { _ = try settings.layout.path(of: item.target) }
         plan.complain()
         let planning = try await settings.planning(plan, on: server, choices)

@@ -83,7 +83,7 @@ enum SourceFile {
 
     // MARK: Bytes
 
-    private static func contents(_ name: String) throws -> [UInt8] {
+    static func contents(_ name: String) throws -> [UInt8] {
         if name == "-" { return try contents(of: STDIN_FILENO, named: "stdin") }
         let file = open(name, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else {

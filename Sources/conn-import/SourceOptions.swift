@@ -19,24 +19,30 @@ struct SourceOptions: ParsableArguments {
     @Option(help: "How to read standard input and files whose names do not tell: env, json or yaml.")
     var format: SourceFile.Kind?
 
-    /// The same options as they stand on a command line: what a plan keeps of its sources.
-    var commandLine: [String] {
+    @OptionGroup(title: "An Airflow database") var airflowDatabase: AirflowDatabaseOptions
+
+    @OptionGroup(title: "Another mount") var mount: MountSourceOptions
+
+    /// Nothing is named.
+    var isEmpty: Bool { files.isEmpty && !fromEnvironment && airflowDatabase.url == nil && mount.kwargs == nil }
+
+    /// The same options as they stand on a command line: what a plan keeps of its sources. `nil` where they may hold a secret.
+    var commandLine: [String]? {
         var words: [String] = []
         if fromEnvironment { words.append("--from-environment") }
         if variables { words.append("--variables") }
         if mapAliases { words.append("--map-aliases") }
         if let format { words += ["--format", format.rawValue] }
-        return words + files
+        if let url = airflowDatabase.url {
+            guard url == "env" || (try? AirflowDatabaseURL(url))?.hasPassword == false else { return nil }
+            words += ["--from-airflow-db", url] + airflowDatabase.fernetKeyFiles.flatMap { ["--fernet-key-file", $0] }
+        }
+        return mount.kwargs == nil ? words + files : nil
     }
 
-    /// Nothing is named.
-    var isEmpty: Bool { commandLine.isEmpty }
-
     /// All sources, each read whole, in the order of the command line.
-    func read() throws -> [ImportSource] {
-        guard !files.isEmpty || fromEnvironment else {
-            throw ConnImport.UsageError(message: "nothing to import: name files, or give --from-environment")
-        }
+    func read() async throws -> [ImportSource] {
+        let environment = ProcessInfo.processInfo.environment
         let reading = ImportReading(readsVariables: variables, mapsAliases: mapAliases)
         // All names are looked at before the first file is read.
         let kinds = try files.map { name in
@@ -47,7 +53,14 @@ struct SourceOptions: ParsableArguments {
             return try SourceFile.readFolder(name, reading)
         }
         if fromEnvironment {
-            sources.append(ImportSource(environment: ProcessInfo.processInfo.environment, reading: reading))
+            sources.append(ImportSource(environment: environment, reading: reading))
+        }
+        sources += try airflowDatabase.read(environment: environment)
+        sources += try await mount.read([.connection, .variable], environment: environment)
+        guard !sources.isEmpty else {
+            throw ConnImport.UsageError(
+                message: "nothing to import: name files, or give --from-environment, --from-airflow-db or "
+                    + "--from-backend-kwargs")
         }
         return sources
     }

@@ -41,7 +41,7 @@ struct AuditEntryTests {
 
     private static func audited(_ operation: String = "update") -> AuditedRequest {
         AuditedRequest(
-            id: "id", operation: operation, path: "secret/data/a", namespace: "", source: "127.0.0.1",
+            id: "id", operation: operation, path: "secret/data/a", namespace: .own(.root), source: "127.0.0.1",
             token: SecretPayload(Array("tok".utf8)))
     }
 

@@ -42,6 +42,10 @@ struct TokenRoleTests {
         var request = TokenRequest()
         (request.period, request.explicitMaxTTL, request.uses) = (90, 300, 5)
         #expect(role.limit(&request).count == 2)
-        #expect((request.period, request.explicitMaxTTL, request.uses) == (60, 300, 3))
+        // The token is shown as it was asked for.
+        #expect((request.period, request.explicitMaxTTL, request.uses) == (90, 300, 3))
+        #expect(TokenLifetime.lesser(request.period, request.rolePeriod) == 60)
+        #expect(TokenLifetime.lesser(request.explicitMaxTTL, request.roleExplicitMaxTTL) == 300)
+        #expect((TokenLifetime.lesser(0, 60), TokenLifetime.lesser(60, 0), TokenLifetime.lesser(0, 0)) == (60, 60, 0))
     }
 }

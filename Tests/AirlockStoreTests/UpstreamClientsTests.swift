@@ -293,7 +293,7 @@ final class UpstreamClientsTests: Sendable {
     @Test func `A brought token is looked up once, and a wrong one not again for a while`() async throws {
         let clients = try clients()
         #expect(try await clients.rights.adopt("theirs-brought"))
-        let found = try await clients.tokens.authenticate("theirs-brought", source: nil)
+        let found = try clients.tokens.recognise("theirs-brought", source: nil)
         #expect(found.token.upstream?.isBrought == true)
         #expect(vault.memory.withLock { $0.lookups } == 1)
         #expect(try await !clients.rights.adopt("nobody's"))
@@ -308,7 +308,7 @@ final class UpstreamClientsTests: Sendable {
     @Test func `Revoking a brought token is the vault's to do, or it is not done`() async throws {
         let clients = try clients()
         _ = try await clients.rights.adopt("theirs-brought")
-        let grant = try #require(try await clients.tokens.authenticate("theirs-brought", source: nil).token.upstream)
+        let grant = try #require(try clients.tokens.recognise("theirs-brought", source: nil).token.upstream)
         vault.memory.withLock { $0.isDown = true }
         await expect(.unavailable) { try await clients.rights.revoke(grant) }
         vault.memory.withLock { $0.isDown = false }

@@ -49,7 +49,7 @@ struct WrappingTests {
         #expect(try storage.read { try $0.names(.wrapped, scope: "").count } == 4)
         _ = try await wrapping.unwrap(had)
         try await tokens.revoke(try #require(try tokens.lookup(text: revoked)))
-        _ = try await tokens.authenticate(misused, source: nil)
+        _ = try await tokens.use(try tokens.recognise(misused, source: nil))
         #expect(try storage.read { try $0.names(.wrapped, scope: "").count } == 1)
         temporary.advance(seconds: 10)
         #expect(try await wrapping.unwrap(expired) == nil)

@@ -24,4 +24,4 @@ def test_the_description_is_openapi_3_and_names_the_typed_surface(airlock):
     description = Connection(airlock, token=None).get("/api/v2/openapi.json").json
     assert description["openapi"].startswith("3.")
     assert {"/api/v2/connections", "/api/v2/connections/{connection_id}", "/api/v2/variables",
-            "/api/v2/variables/{variable_key}"} <= set(description["paths"])
+            "/api/v2/variables/{variable_key}", "/api/v2/inventory"} <= set(description["paths"])

@@ -273,6 +273,31 @@ def test_the_typed_surface_reads_and_writes_in_the_vault(front):
         assert call("POST", f"variables{where}", {"key": "w", "value": "text"}).status == 503
 
 
+def test_bulk_calls_and_teams_of_the_typed_surface_reach_the_vault(front):
+    front = front()
+    where = "?mount_point=airflow"
+
+    def bulk(**action):
+        answer = done(front.client.patch(f"/api/v2/connections{where}", {"actions": [action]})).json[action["action"]]
+        return answer["success"], [error["status_code"] for error in answer["errors"]]
+
+    many = [{"connection_id": f"c{number:02}", "conn_type": "http", "password": "p/w"} for number in range(40)]
+    names = [one["connection_id"] for one in many]
+    assert bulk(action="create", entities=many) == (names, [])
+    assert front.upstream.client.get("/v1/" + front.upstream.path("connections/c39")).status == 200
+    assert bulk(action="create", entities=many[:1]) == ([], [409])
+    assert bulk(action="update", entities=[many[0] | {"host": "h"}], update_mask=["host"]) == (["c00"], [])
+    assert done(front.client.get(f"/api/v2/connections/c00{where}")).json["host"] == "h"
+    assert bulk(action="delete", entities=names[1:]) == (names[1:], [])
+
+    made = front.client.post(f"/api/v2/connections{where}", {"connection_id": "own", "conn_type": "ftp", "team_name": "blue"})
+    assert made.status == 201, made
+    assert front.upstream.client.get("/v1/" + front.upstream.path("connections/blue/own")).status == 200
+    assert done(front.client.get(f"/api/v2/connections/own{where}")).json["team_name"] == "blue"
+    listed = done(front.client.get(f"/api/v2/connections{where}")).json["connections"]
+    assert [(one["connection_id"], one["team_name"]) for one in listed] == [("c00", None), ("own", "blue")]
+
+
 def test_explain_says_how_an_answer_came_about_and_shows_no_value(front):
     front = front()
     secret = "postgres://etl:never-shown@db.example.com/x"

@@ -131,8 +131,8 @@ extension ConnectionLint.Linter {
 
     private func looksEncoded(_ bytes: [UInt8]) -> Bool {
         bytes.indices.dropLast(2).contains { index in
-            bytes[index] == UInt8(ascii: "%") && PythonQuoting.hexValue(bytes[index + 1]) != nil
-                && PythonQuoting.hexValue(bytes[index + 2]) != nil
+            bytes[index] == UInt8(ascii: "%") && Hexadecimal.value(bytes[index + 1]) != nil
+                && Hexadecimal.value(bytes[index + 2]) != nil
         }
     }
 

@@ -7,11 +7,24 @@ package struct AuditedRequest: Sendable {
         case member(String)
     }
 
+    package enum Place: Sendable {
+        case own(Namespace)
+        /// A vault's, without slashes at its ends.
+        case vault(String)
+
+        fileprivate var json: JSON {
+            switch self {
+            case .own(.root): ["id": "root"]
+            case .own(let namespace): ["id": .string(namespace.id), "path": .string(namespace.path)]
+            case .vault(let path): ["path": .string(path + "/")]
+            }
+        }
+    }
+
     package let id: String
     package var operation: String
     package let path: String
-    /// Without slashes at its ends; empty is the root namespace.
-    package let namespace: String
+    package let namespace: Place
     /// The client's address.
     package let source: String?
     /// The token as it was sent, good or not.
@@ -27,7 +40,7 @@ package struct AuditedRequest: Sendable {
     package var wrapTTL: Int?
 
     package init(
-        id: String, operation: String, path: String, namespace: String, source: String?, token: SecretPayload?
+        id: String, operation: String, path: String, namespace: Place, source: String?, token: SecretPayload?
     ) {
         self.id = id
         self.operation = operation
@@ -162,8 +175,7 @@ package struct AuditEntry: Sendable {
         if let token = audited.principal {
             members.append(.init("client_token_accessor", .string(hash.text(token.accessor))))
         }
-        let namespace: JSON = audited.namespace.isEmpty ? ["id": "root"] : ["path": .string(audited.namespace + "/")]
-        members += [.init("namespace", namespace), .init("path", .string(audited.path))]
+        members += [.init("namespace", audited.namespace.json), .init("path", .string(audited.path))]
         if !(audited.data.members?.isEmpty ?? audited.data.isNull) {
             members.append(.init("data", hash.hashed(audited.data, as: .secret)))
         }
@@ -188,9 +200,11 @@ package struct AuditEntry: Sendable {
     private static func mountMembers(_ audited: AuditedRequest) -> [JSON.Member] {
         guard let mount = audited.mount else { return [] }
         let isAuth = audited.path.hasPrefix("auth/")
+        let within = !mount.namespace.isRoot && mount.engine.isBuiltIn ? "ns_" : ""
         return [
-            .init("mount_point", .string(isAuth ? "auth/" + mount.path : mount.path)),
-            .init("mount_type", .string(mount.engine.rawValue)), .init("mount_accessor", .string(mount.accessor)),
+            .init("mount_point", .string(mount.namespace.path + (isAuth ? "auth/" : "") + mount.path)),
+            .init("mount_type", .string(within + mount.engine.rawValue)),
+            .init("mount_accessor", .string(mount.accessor)),
             .init("mount_class", isAuth ? "auth" : "secret"),
         ]
     }

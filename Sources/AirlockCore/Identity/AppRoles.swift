@@ -37,6 +37,7 @@ package struct AppRoles: Sendable {
         let key = roleKey(name)
         let roles = self
         return try await storage.write { transaction in
+            try mount.checkMounted(transaction)
             let found = try transaction.value(AppRole.self, key)
             guard creates || found != nil else { throw AirlockError.unsupportedPath }
             var role = found ?? AppRole(roleID: RandomText.uuid())
@@ -84,6 +85,30 @@ package struct AppRoles: Sendable {
         package var uses: Int?
 
         package init() {}
+
+        /// A secret id may narrow what its role allows, not widen it.
+        package func check(against role: AppRole) throws {
+            try Self.check(cidrs, areIn: role.secretIDBoundCIDRs)
+            try Self.check(tokenCIDRs, areIn: role.token.boundCIDRs)
+            let (ttl, uses) = (ttl ?? role.secretIDTTL, uses ?? role.secretIDUses)
+            guard uses >= 0 else { throw AirlockError.badRequest("num_uses cannot be negative") }
+            guard role.secretIDUses == 0 || (uses > 0 && uses <= role.secretIDUses) else {
+                throw AirlockError.badRequest("num_uses cannot be higher than the role's secret_id_num_uses")
+            }
+            guard role.secretIDTTL == 0 || (ttl > 0 && ttl <= role.secretIDTTL) else {
+                throw AirlockError.badRequest("ttl cannot be longer than the role's secret_id_ttl")
+            }
+        }
+
+        private static func check(_ blocks: [CIDR], areIn allowed: [CIDR]) throws {
+            guard allowed.isEmpty || blocks.allSatisfy({ block in allowed.contains { $0.contains(block) } }) else {
+                throw AirlockError(
+                    .vaultServerError,
+                    AirlockError.multi(
+                        "failed to verify subset relationship between CIDR blocks on the role and CIDR blocks on the secret ID"
+                    ))
+            }
+        }
     }
 
     /// - Throws: `AirlockError` where there is no such role, or it has no secret ids.
@@ -98,17 +123,9 @@ package struct AppRoles: Sendable {
     package func makeSecretID(_ roleName: String, _ request: SecretIDRequest) async throws -> (SecretPayload, SecretID)
     {
         let role = try roleWithSecretIDs(roleName)
-        let ttl = request.ttl ?? role.secretIDTTL
+        try request.check(against: role)
+        let ttl = min(request.ttl ?? role.secretIDTTL, mount.effectiveMaxTTL)
         let uses = request.uses ?? role.secretIDUses
-        guard role.secretIDTTL == 0 || (ttl > 0 && ttl <= role.secretIDTTL) else {
-            throw AirlockError.badRequest("ttl cannot be longer than the role's secret_id_ttl")
-        }
-        guard uses >= 0 else { throw AirlockError.badRequest("num_uses cannot be negative") }
-        guard role.secretIDUses == 0 || (uses > 0 && uses <= role.secretIDUses) else {
-            throw AirlockError.badRequest("num_uses cannot be higher than the role's secret_id_num_uses")
-        }
-        try AppRoles.check(request.cidrs, areIn: role.secretIDBoundCIDRs)
-        try AppRoles.check(request.tokenCIDRs, areIn: role.token.boundCIDRs)
         let (scope, now) = (secretScope(roleName), now())
         let text = request.chosenText ?? RandomText.uuid()
         let made = SecretID(
@@ -131,17 +148,6 @@ package struct AppRoles: Sendable {
                 RecordKey(.secretIDAccessor, scope: scope, made.accessor), Array(digest.utf8), expires: made.expires)
         }
         return (SecretPayload(Array(text.utf8)), made)
-    }
-
-    /// A secret id may narrow what its role allows, not widen it.
-    private static func check(_ blocks: [CIDR], areIn allowed: [CIDR]) throws {
-        guard allowed.isEmpty || blocks.allSatisfy({ block in allowed.contains { $0.contains(block) } }) else {
-            throw AirlockError(
-                .vaultServerError,
-                AirlockError.multi(
-                    "failed to verify subset relationship between CIDR blocks on the role and CIDR blocks on the secret ID"
-                ))
-        }
     }
 
     /// Drops the secret ids whose time is up.
@@ -260,7 +266,7 @@ package struct AppRoles: Sendable {
     private func credentials(
         _ reader: any StorageReader, roleID: String, secretID: String?, source: String?
     ) throws -> Credentials {
-        guard try Login.isOpen(reader, at: mount),
+        guard try mount.isMounted(reader),
             let name = try reader.record(roleIDKey(roleID)).map({ String(decoding: $0, as: UTF8.self) }),
             let role = try reader.value(AppRole.self, RecordKey(.role, scope: mount.uuid, name))
         else { throw AppRoles.refused }

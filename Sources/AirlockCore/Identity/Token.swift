@@ -122,6 +122,11 @@ package struct RenewalLimits: Sendable {
 
 /// The rules of lifetimes, in seconds (VAULT-PROTOCOL 6.1, 6.3).
 package enum TokenLifetime {
+    /// Of two limits, of which 0 is none.
+    package static func lesser(_ one: Int, _ other: Int) -> Int {
+        one > 0 && other > 0 ? min(one, other) : max(one, other)
+    }
+
     /// - Parameters:
     ///   - wanted: the ttl asked for; 0 takes `fallback`.
     ///   - elapsed: since the token was issued; the limits count from there. A periodic token has no limit but its explicit one.

@@ -71,15 +71,13 @@ package struct TokenRole: Sendable, Codable, Equatable {
     /// - Returns: warnings where both name a limit: the lesser counts.
     package func limit(_ request: inout TokenRequest) -> [String] {
         var warnings: [String] = []
-        func lesser(_ asked: Int, _ own: Int, _ what: String) -> Int {
-            guard asked > 0, own > 0 else { return asked }
+        for (what, asked, own) in [
+            ("Explicit max TTL", request.explicitMaxTTL, explicitMaxTTL), ("Period", request.period, period),
+        ] where asked > 0 && own > 0 {
             warnings.append(
                 "\(what) specified both during creation call and in role; using the lesser value of \(min(asked, own)) seconds"
             )
-            return min(asked, own)
         }
-        request.explicitMaxTTL = lesser(request.explicitMaxTTL, explicitMaxTTL, "Explicit max TTL")
-        request.period = lesser(request.period, period, "Period")
         request.roleExplicitMaxTTL = explicitMaxTTL
         request.rolePeriod = period
         if uses > 0 { request.uses = request.uses == 0 ? uses : min(request.uses, uses) }
@@ -92,10 +90,9 @@ package struct TokenRole: Sendable, Codable, Equatable {
 
     /// What a renewal of a token made with this role may give now. Where the token has a limit of its own, the lesser counts.
     package func renewalLimits(_ token: Token, maxTTL: Int) -> RenewalLimits {
-        func lesser(_ own: Int, _ limit: Int) -> Int { own > 0 && limit > 0 ? min(own, limit) : max(own, limit) }
-        return RenewalLimits(
-            maxTTL: maxTTL, period: lesser(token.period, period),
-            explicitMaxTTL: lesser(token.explicitMaxTTL, explicitMaxTTL))
+        RenewalLimits(
+            maxTTL: maxTTL, period: TokenLifetime.lesser(token.period, period),
+            explicitMaxTTL: TokenLifetime.lesser(token.explicitMaxTTL, explicitMaxTTL))
     }
 
     /// Whether one of the names is the text, byte for byte: policies are told apart so.

@@ -24,8 +24,18 @@ package struct TokenSettings: Sendable, Codable, Equatable {
         }
     }
 
-    /// What a login's token gets.
-    package var grantedPolicies: [String] { PolicyNames.normalised(policies, withDefault: !noDefaultPolicy) }
+    /// What a login's token gets; `default` also where it is only named.
+    package var grantedPolicies: [String] {
+        PolicyNames.sanitized(policies + (noDefaultPolicy ? [] : [Policy.fallback]))
+    }
+
+    /// Whether a token that was given `granted` would be given the same now, but for `default`, which comes and goes by a
+    /// setting of its own.
+    func stillGrants(_ granted: [String]) -> Bool {
+        let own = PolicyNames.sanitized(policies)
+        guard !own.isEmpty else { return granted == [Policy.fallback] }
+        return own.filter { $0 != Policy.fallback } == granted.filter { $0 != Policy.fallback }
+    }
 
     /// Seconds that a login or a renewal gets without asking, and may get at most, through `mount`.
     package func limits(_ mount: Mount) -> (ttl: Int, maxTTL: Int) {

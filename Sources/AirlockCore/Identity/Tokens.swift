@@ -18,11 +18,11 @@ package struct Tokens: Sendable {
 
     // MARK: Recognising
 
-    /// The live token a client presents.
+    /// The live token a client presents; what it is presented for is one of its uses only once `use` has counted it.
     /// - Parameters:
     ///   - source: the client's address, for tokens bound to address blocks.
     /// - Throws: `AirlockError.invalidToken`, for every reason alike.
-    package func authenticate(_ text: String, source: String?) async throws -> Found {
+    package func recognise(_ text: String, source: String?) throws -> Found {
         let digest = storage.digest(text)
         let now = now()
         guard let token = try storage.read({ try TokenRecords.live($0, digest, now: now) }) else {
@@ -33,16 +33,17 @@ package struct Tokens: Sendable {
                 throw AirlockError.invalidToken
             }
         }
-        guard token.usesLeft != 0 else { return Found(digest: digest, token: token) }
-        return try await use(digest)
+        return Found(digest: digest, token: token)
     }
 
-    /// Counts one use, durably, before the request is served.
-    private func use(_ digest: String) async throws -> Found {
-        try await storage.write { transaction in
-            guard var token = try TokenRecords.token(transaction, digest), token.usesLeft != Token.usedUp else {
-                throw AirlockError.invalidToken
-            }
+    /// Counts one use of a token that has a number of them, durably, before the request is served.
+    package func use(_ found: Found) async throws -> Found {
+        guard found.token.usesLeft != 0 else { return found }
+        let (digest, now) = (found.digest, now())
+        return try await storage.write { transaction in
+            guard var token = try TokenRecords.live(transaction, digest, now: now),
+                token.accessor == found.token.accessor
+            else { throw AirlockError.invalidToken }
             if token.usesLeft > 0 { token.usesLeft = token.usesLeft == 1 ? Token.usedUp : token.usesLeft - 1 }
             try TokenRecords.put(transaction, token, digest: digest)
             if token.usesLeft == Token.usedUp { try transaction.delete(RecordKey(.wrapped, digest)) }
@@ -117,8 +118,8 @@ package struct Tokens: Sendable {
         if !request.neverExpires {
             ttl = try TokenLifetime.granted(
                 wanted: request.ttl, fallback: request.defaultTTL,
-                period: request.period > 0 ? request.period : request.rolePeriod, maxTTL: request.maxTTL,
-                explicitMaxTTL: request.explicitMaxTTL > 0 ? request.explicitMaxTTL : request.roleExplicitMaxTTL,
+                period: TokenLifetime.lesser(request.period, request.rolePeriod), maxTTL: request.maxTTL,
+                explicitMaxTTL: TokenLifetime.lesser(request.explicitMaxTTL, request.roleExplicitMaxTTL),
                 elapsed: 0)
         }
         let token = Token(

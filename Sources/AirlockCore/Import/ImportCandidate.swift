@@ -1,19 +1,23 @@
-/// Where an imported value comes from: `prod.env:14`, `prod.json:3:5`.
+/// Where an imported value comes from: `prod.env:14`, `prod.json:3:5`, `airflow.db: connection pg`.
 package struct ImportOrigin: Sendable, Hashable, CustomStringConvertible {
     package let source: String
-    /// Counted from 1; 0 where the source has no lines.
+    /// Counted from 1; 0 where the source has no lines. Rows of a database are counted as if they were lines.
     package let line: Int
     /// Counted from 1; 0 where a line can hold one value only.
     package let column: Int
+    /// What a row is called, where there are no lines to look up.
+    package let row: String?
 
-    package init(source: String, line: Int = 0, column: Int = 0) {
+    package init(source: String, line: Int = 0, column: Int = 0, row: String? = nil) {
         self.source = source
         self.line = line
         self.column = column
+        self.row = row
     }
 
     package var description: String {
-        [source, line > 0 ? String(line) : nil, column > 0 ? String(column) : nil].compactMap(\.self)
+        if let row { return "\(source): \(row)" }
+        return [source, line > 0 ? String(line) : nil, column > 0 ? String(column) : nil].compactMap(\.self)
             .joined(separator: ":")
     }
 }

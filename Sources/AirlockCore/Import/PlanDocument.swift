@@ -11,15 +11,15 @@ package struct PlanDocument: Sendable {
         package let namespace: String?
         package let mount: String
         package let kvVersion: Int
-        /// How the sources were named on the command line, as far as that is no secret.
-        package let sources: [String]
+        /// How the sources were named on the command line; `nil` where that may hold a secret.
+        package let sources: [String]?
         /// Others in the sources were rejected, and left out at the user's word.
         package let skipsRejected: Bool
         package let count: Int
 
         package init(
             id: String, key: String, address: String, namespace: String?, mount: String, kvVersion: Int,
-            sources: [String], skipsRejected: Bool, count: Int
+            sources: [String]?, skipsRejected: Bool, count: Int
         ) {
             self.id = id
             self.key = key
@@ -57,7 +57,8 @@ package struct PlanDocument: Sendable {
             .init("conn_import_plan", .integer(PlanDocument.format)), .init("id", .string(header.id)),
             .init("key", .string(header.key)), .init("address", .string(header.address)),
             .init("namespace", .orNull(header.namespace)), .init("mount", .string(header.mount)),
-            .init("kv_version", .integer(header.kvVersion)), .init("sources", .strings(header.sources)),
+            .init("kv_version", .integer(header.kvVersion)),
+            .init("sources", header.sources.map(JSON.strings) ?? .null),
             .init("skip_rejected", .bool(header.skipsRejected)), .init("count", .integer(header.count)),
         ]
         try emit(Array(JSON.object(members).bytes.dropLast()) + Array(",\"items\":[\n".utf8))
@@ -99,12 +100,13 @@ extension PlanDocument.Header {
     fileprivate init?(_ json: JSON) {
         guard let id = json["id"]?.text, let key = json["key"]?.text, let address = json["address"]?.text,
             let mount = json["mount"]?.text, let kvVersion = json["kv_version"]?.integer,
-            let sources = json["sources"]?.elements, let skips = json["skip_rejected"]?.boolean,
+            let sources = json["sources"], sources.isNull || sources.elements != nil,
+            let skips = json["skip_rejected"]?.boolean,
             let count = json["count"]?.integer, count >= 0
         else { return nil }
         self.init(
             id: id, key: key, address: address, namespace: json["namespace"]?.text, mount: mount, kvVersion: kvVersion,
-            sources: sources.compactMap(\.text), skipsRejected: skips, count: count)
+            sources: sources.elements?.compactMap(\.text), skipsRejected: skips, count: count)
     }
 }
 

@@ -125,14 +125,14 @@ extension AuditTrail {
 extension Services {
     /// As the log names it.
     /// - Parameter named: the header's; in the root namespace it is a vault's own.
-    fileprivate func auditedNamespace(named: String) -> String {
-        registry.namespace.isRoot ? named : String(registry.namespace.path.dropLast())
+    fileprivate func auditedNamespace(named: String) -> AuditedRequest.Place {
+        registry.namespace.isRoot && !named.isEmpty ? .vault(named) : .own(registry.namespace)
     }
 }
 
 extension Call {
     fileprivate var auditedMount: Mount? {
-        if let mount { return mount }
+        if let mount { return mount.engine.isBuiltIn ? mount.placed(in: services.registry.namespace) : mount }
         if request.path == "sys" || request.path.hasPrefix("sys/") {
             return MountRoutes.system.placed(in: services.registry.namespace)
         }

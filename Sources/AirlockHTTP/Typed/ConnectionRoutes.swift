@@ -43,7 +43,10 @@ extension Connection: TypedModel {
         if counts("port") { port = try body.port() }
         if counts("password") {
             let sent = try body.string("password")
-            if try !mask.keeps(sent, "password", in: body) { password = sent }
+            // `airflowctl` sends null for what it was not told, and Airflow keeps a password then: only a mask that names it
+            // takes it away.
+            let isKept = try mask.keeps(sent, "password", in: body) || (sent == nil && mask.names.isEmpty)
+            if !isKept { password = sent }
         }
         if counts("extra") {
             let sent = try body.string("extra")
@@ -81,7 +84,7 @@ extension Connection: TypedModel {
 enum ConnectionRoutes {
     static let read: TypedSurface.Handler = { call in
         guard call.query.format != .fields else { return try await TypedRoutes<Connection>.read(call) }
-        let found = try await TypedRoutes<Connection>.find(call)
+        let found = try await TypedRoutes<Connection>.reveal(call)
         let connection = try Connection.read(found.data, call.query.dialect)
         let body: JSON =
             switch call.query.format {

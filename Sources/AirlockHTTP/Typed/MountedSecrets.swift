@@ -12,6 +12,7 @@ struct MountedSecrets: Sendable {
     private let folders: [String]
     private let kind: String
     private let hasTeams: Bool
+    private let noteRead: @Sendable (SecretPath) -> Void
 
     init(
         services: Services, principal: Principal, mountPoint: String, folders: [String], kind: String, hasTeams: Bool
@@ -36,6 +37,8 @@ struct MountedSecrets: Sendable {
             shelf = embedded
             isDecidedUpstream = false
         }
+        let isStored = services.registry.bound[mount.path] == nil
+        noteRead = { services.reads.note($0, on: mount, isStored: isStored, by: principal.token) }
     }
 
     private var isVersioned: Bool { mount.kvVersion == 2 }
@@ -80,6 +83,9 @@ struct MountedSecrets: Sendable {
         }
         return nil
     }
+
+    /// To be called for an answer that shows the secret itself: it counts as its last read.
+    func note(_ found: Found) { noteRead(found.path) }
 
     /// `nil` also where the principal may not read it.
     func readable(_ name: SecretName) async throws -> Found? { try await ifAllowed { try await read(name) } ?? nil }

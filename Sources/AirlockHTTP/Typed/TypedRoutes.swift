@@ -59,9 +59,16 @@ enum TypedRoutes<Model: TypedModel> {
     }
 
     @Sendable static func read(_ call: TypedCall) async throws -> TypedResponse {
-        let found = try await find(call)
+        let found = try await reveal(call)
         let model = try Model.read(found.data, call.query.dialect)
         return TypedResponse(body: Model.json(found.name, model, reveals: true), headers: found.headers)
+    }
+
+    /// For an answer that shows the secret itself: it counts as its last read.
+    static func reveal(_ call: TypedCall) async throws -> MountedSecrets.Found {
+        let found = try await find(call)
+        try call.secrets(Model.self).note(found)
+        return found
     }
 
     static func find(_ call: TypedCall) async throws -> MountedSecrets.Found {

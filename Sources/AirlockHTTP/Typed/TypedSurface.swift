@@ -34,18 +34,21 @@ struct TypedSurface: Sendable {
         let methods: [HTTPRequest.Method: Handler]
         /// Whether no token is needed; such a call gives nothing away and is not logged.
         let isOpen: Bool
+        /// The handlers read the query themselves.
+        let hasOwnQuery: Bool
         private let query: [HTTPRequest.Method: [String]]
 
         /// - Parameter query: what each method knows of it, where that is not `mount_point` alone.
         init(
             _ pattern: String, _ methods: [HTTPRequest.Method: Handler], query: [HTTPRequest.Method: [String]] = [:],
-            isOpen: Bool = false
+            isOpen: Bool = false, hasOwnQuery: Bool = false
         ) {
             template = PathTemplate(pattern)
             self.pattern = pattern
             self.methods = methods
             self.query = query
             self.isOpen = isOpen
+            self.hasOwnQuery = hasOwnQuery
         }
 
         func query(_ method: HTTPRequest.Method) -> [String] { query[method] ?? (isOpen ? [] : ["mount_point"]) }
@@ -111,6 +114,7 @@ struct TypedSurface: Sendable {
             "explain/connections/{id}", [.get: ExplainRoutes.connection], query: [.get: ["mount_point", "accessor"]]),
         Line("explain/variables/{id}", [.get: ExplainRoutes.variable], query: [.get: ["mount_point", "accessor"]]),
         Line("secrets/batch", [.post: SecretBatchRoutes.batch], query: [.post: []]),
+        Line("inventory", [.get: InventoryRoutes.list], query: [.get: InventoryQuery.known], hasOwnQuery: true),
     ]
 
     func respond(to request: Request, source: String?, logger: Logger) async throws -> Response {
@@ -144,9 +148,9 @@ struct TypedSurface: Sendable {
                 let bytes = takesBody ? try await TypedBody.bytes(of: request, limit: bodyLimit) : []
                 return TypedCall(
                     surface: surface, principal: principal, id: captures["id"] ?? "",
-                    query: try TypedQuery(query, known: line.query(request.method)),
-                    body: takesBody ? try TypedBody.parsed(bytes) : nil, rawBody: bytes, headers: request.headers,
-                    source: source, logger: logger)
+                    query: try TypedQuery(line.hasOwnQuery ? [] : query, known: line.query(request.method)),
+                    fields: query, body: takesBody ? try TypedBody.parsed(bytes) : nil, rawBody: bytes,
+                    headers: request.headers, source: source, logger: logger)
             }
         }
         guard lines.isEmpty else {
@@ -201,6 +205,8 @@ struct TypedCall: Sendable {
     /// The connection's or variable's id from the path.
     let id: String
     let query: TypedQuery
+    /// The query as it came.
+    let fields: [(name: String, value: String)]
     let body: JSON?
     let rawBody: [UInt8]
     let headers: HTTPFields

@@ -8,25 +8,34 @@ enum AppRoleRoutes {
             // A read too ends in the complaint about the missing role id, as on OpenBao.
             Route("login", access: .open, fields: ["role_id", "secret_id"], [.write: login, .read: login]),
             Route("role", fields: ListPage.fields, [.list: list]),
-            Route("role/{name:}", exists: exists, [.read: read, .write: write, .delete: delete]),
-            Route("role/{name:}/role-id", [.read: readRoleID, .write: writeRoleID]),
+            Route(
+                "role/{name:}", exists: exists, fields: AppRoleFields.names,
+                [.read: read, .write: write, .delete: delete]),
+            Route(
+                "role/{name:}/role-id", fields: ["role_name", "role_id"], [.read: readRoleID, .write: writeRoleID]),
             Route(
                 "role/{name:}/secret-id", fields: secretIDFields,
                 [.write: makeSecretID(custom: false), .list: listSecretIDs]),
             Route(
                 "role/{name:}/custom-secret-id", fields: secretIDFields.union(["secret_id"]),
                 [.write: makeSecretID(custom: true)]),
-            Route("role/{name:}/secret-id/lookup", [.write: lookupSecretID]),
-            Route("role/{name:}/secret-id/destroy", [.write: destroySecretID, .delete: destroySecretID]),
-            Route("role/{name:}/secret-id-accessor/lookup", [.write: lookupAccessor]),
-            Route("role/{name:}/secret-id-accessor/destroy", [.write: destroyAccessor, .delete: destroyAccessor]),
-            Route("role/{name:}/local-secret-ids", [.read: readLocalSecretIDs]),
-            Route("tidy/secret-id", [.write: tidy]),
+            Route("role/{name:}/secret-id/lookup/", fields: ["role_name", "secret_id"], [.write: lookupSecretID]),
+            Route(
+                "role/{name:}/secret-id/destroy/", fields: ["role_name", "secret_id"],
+                [.write: destroySecretID, .delete: destroySecretID]),
+            Route(
+                "role/{name:}/secret-id-accessor/lookup/", fields: ["role_name", "secret_id_accessor"],
+                [.write: lookupAccessor]),
+            Route(
+                "role/{name:}/secret-id-accessor/destroy/", fields: ["role_name", "secret_id_accessor"],
+                [.write: destroyAccessor, .delete: destroyAccessor]),
+            Route("role/{name:}/local-secret-ids", fields: ["role_name"], [.read: readLocalSecretIDs]),
+            Route("tidy/secret-id", fields: [], [.write: tidy]),
         ]
         + AppRoleFields.paths.map { path in
             Route(
-                "role/{name:}/\(path.path)",
-                [.read: readField(path), .write: writeField(path), .delete: resetField(path.field)])
+                "role/{name:}/\(path.path)", fields: path.names,
+                [.read: readField(path), .write: writeField(path), .delete: resetField(path)])
         }
 
     private static let secretIDFields = ListPage.fields.union([
@@ -88,10 +97,9 @@ enum AppRoleRoutes {
     }
 
     private static let writeRoleID: Route.Handler = { call in
+        let id = try Fields.validated { try call.fields.string("role_id") }
         guard try exists(call) else { throw AirlockError.unsupportedPath }
-        guard let id = try call.fields.string("role_id"), !id.isEmpty else {
-            throw AirlockError.badRequest("missing role_id")
-        }
+        guard let id, !id.isEmpty else { throw AirlockError.badRequest("missing role_id") }
         try await roles(call).update(call["name"], creates: false) { $0.roleID = id }
         return .noContent
     }
@@ -114,7 +122,10 @@ enum AppRoleRoutes {
     private static func writeField(_ path: AppRoleFields.Path) -> Route.Handler {
         { call in
             let fields = call.fields
-            guard try exists(call) else { throw AirlockError.unsupportedPath }
+            guard try exists(call) else {
+                try call.checkTypes { try path.check(fields) }
+                throw AirlockError.unsupportedPath
+            }
             guard fields[path.field.name] != nil || path.legacy.map({ fields[$0] != nil }) ?? false else {
                 if path.isOptional { return .noContent }
                 throw AirlockError.badRequest("missing \(path.legacy == "period" ? "period" : path.field.name)")
@@ -128,10 +139,10 @@ enum AppRoleRoutes {
         }
     }
 
-    private static func resetField(_ field: RoleField<AppRole>) -> Route.Handler {
+    private static func resetField(_ path: AppRoleFields.Path) -> Route.Handler {
         { call in
             guard try roles(call).role(call["name"]) != nil else { return .noContent }
-            try await roles(call).update(call["name"], creates: false) { field.reset(&$0) }
+            try await roles(call).update(call["name"], creates: false) { path.reset(&$0) }
             return .noContent
         }
     }
@@ -151,9 +162,10 @@ enum AppRoleRoutes {
                 }
                 request.chosenText = text
             }
-            _ = try roles(call).roleWithSecretIDs(call["name"])
+            let role = try roles(call).roleWithSecretIDs(call["name"])
             request.cidrs = try fields.cidrs("cidr_list") ?? []
             request.tokenCIDRs = try fields.cidrs("token_bound_cidrs") ?? []
+            try request.check(against: role)
             request.metadata = try metadata(metadataText)
             let (text, secret) = try await roles(call).makeSecretID(call["name"], request)
             return .data([

@@ -5,7 +5,7 @@ import AirlockCore
 enum AuditRoutes {
     static let table: [Route] = [
         Route("audit", access: .sudo, [.read: list]),
-        Route("audit/{path*}", access: .sudo, [.write: enable, .delete: disable]),
+        Route("audit/{path+}", access: .sudo, [.write: enable, .delete: disable]),
         Route("audit-hash/{path*}", [.write: hash]),
     ]
 

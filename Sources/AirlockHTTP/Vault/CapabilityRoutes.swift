@@ -13,27 +13,34 @@ enum CapabilityRoutes {
     private static let pathLimit = 1000
 
     private static let ofSelf: Route.Handler = { call in
-        try answer(call, paths(call), for: try call.requirePrincipal())
+        let (principal, paths) = (try call.requirePrincipal(), try paths(call))
+        guard principal.token.usesLeft != Token.usedUp else { throw unknownToken }
+        return try answer(call, paths, for: principal)
     }
 
+    /// Also said of a token that has just been used for the last time, to itself.
+    private static let unknownToken = AirlockError.badRequest(AirlockError.multi("invalid token"))
+
     private static let ofToken: Route.Handler = { call in
-        _ = try call.validated { try call.fields.string("token") }
+        _ = try Fields.validated { try call.fields.string("token") }
         guard let token = call.fields["token"]?.text, !token.isEmpty else {
             throw AirlockError(.vaultServerError, AirlockError.multi("no token found"))
         }
         let paths = try paths(call)
-        guard let found = try call.services.tokens.lookup(text: token) else {
-            throw AirlockError.badRequest(AirlockError.multi("invalid token"))
-        }
+        guard let found = try call.services.tokens.lookup(text: token) else { throw unknownToken }
         return try answer(call, paths, for: try call.services.principal(found))
     }
 
     private static let ofAccessor: Route.Handler = { call in
-        guard let accessor = try call.validated({ try call.fields.string("accessor") }), !accessor.isEmpty else {
+        guard let accessor = try Fields.validated({ try call.fields.string("accessor") }), !accessor.isEmpty else {
             throw AirlockError.badRequest("missing accessor")
         }
         guard let found = try call.services.tokens.lookup(accessor: accessor) else {
-            throw AirlockError.badRequest(AirlockError.multi("invalid accessor"))
+            guard try call.requirePrincipal().token.accessor == accessor else {
+                throw AirlockError.badRequest(AirlockError.multi("invalid accessor"))
+            }
+            _ = try paths(call)
+            throw unknownToken
         }
         return try answer(call, try paths(call), for: try call.services.principal(found))
     }

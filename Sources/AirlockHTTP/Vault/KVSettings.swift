@@ -18,14 +18,11 @@ struct KVSettings: Sendable {
         metadataCasRequired =
             try fields.flag("metadata_cas_required") ?? (isReset("metadata_cas_required") ? false : nil)
         deleteVersionAfter = try fields.duration("delete_version_after")
-        if let wanted = maxVersions, !(0...KVSettings.versionLimit).contains(wanted) {
-            throw AirlockError.badRequest("max_versions must be between 0 and \(KVSettings.versionLimit)")
-        }
         if let after = deleteVersionAfter, after < 0, !allowsNegative {
             throw AirlockError.badRequest("delete_version_after cannot be negative")
         }
         removesCustomMetadata = isReset("custom_metadata")
-        if let members = fields["custom_metadata"] { customMetadata = try KVSettings.customMetadata(members) }
+        customMetadata = try fields.object("custom_metadata").map(KVSettings.customMetadata)
     }
 
     /// OpenBao keeps the number in 32 bits.
@@ -51,12 +48,7 @@ struct KVSettings: Sendable {
         }
     }
 
-    private static func customMetadata(_ json: JSON) throws -> [String: String?] {
-        guard let members = json.members else {
-            throw AirlockError.badRequest(
-                "error converting input for field \"custom_metadata\": '' expected type 'map[string]interface {}', got unconvertible type '\(json.goType)'"
-            )
-        }
+    private static func customMetadata(_ members: [JSON.Member]) throws -> [String: String?] {
         var map: [String: String?] = [:]
         for member in members {
             switch member.value {
@@ -99,8 +91,10 @@ struct KVSettings: Sendable {
 
     /// What can be said before the key is looked at.
     func check(merges: Bool) throws {
-        guard let customMetadata else { return }
-        try KVSettings.check(customMetadata.compactMapValues { $0 ?? (merges ? nil : "") })
+        if let customMetadata { try KVSettings.check(customMetadata.compactMapValues { $0 ?? (merges ? nil : "") }) }
+        if let wanted = maxVersions, !(0...KVSettings.versionLimit).contains(wanted) {
+            throw AirlockError.badRequest("max_versions must be between 0 and \(KVSettings.versionLimit)")
+        }
     }
 
     /// Vault's limits: 64 keys of up to 128 bytes, values of up to 512, and nothing that cannot be shown. Each name that is

@@ -6,9 +6,9 @@ enum LeaseRoutes {
         Route("leases/lookup", [.write: lookup, .list: list]),
         Route("leases/lookup/{prefix*}", access: .sudo, [.list: list]),
         Route("leases/renew", [.write: renew]),
-        Route("leases/renew/{id*}", [.write: renew]),
+        Route("leases/renew/{id+}", [.write: renew]),
         Route("leases/revoke", [.write: revoke]),
-        Route("leases/revoke/{id*}", [.write: revoke]),
+        Route("leases/revoke/{id+}", [.write: revoke]),
         Route("leases/revoke-prefix/{prefix*}", access: .sudo, [.write: revokePrefix]),
         // No lease here has anything behind it that could refuse to be revoked.
         Route("leases/revoke-force/{prefix*}", access: .sudo, [.write: revokePrefix]),

@@ -8,21 +8,22 @@ enum MountRoutes {
             "mounts/auth/{path*}/tune", access: .sudoToChange, fields: MountTuning.fields,
             [.read: MountTuning.read(auth: true), .write: MountTuning.write(auth: true)]),
         Route(
-            "mounts/{path*}/tune", fields: MountTuning.fields,
+            "mounts/{path+}/tune", fields: MountTuning.fields,
             [.read: MountTuning.read(auth: false), .write: MountTuning.write(auth: false)]),
-        Route("mounts/{path*}", fields: fields, [.read: read, .write: enable, .delete: disable]),
-        Route("auth", access: .sudoToChange, fields: [], [.read: readAuths]),
+        Route("mounts/{path+}", fields: fields, [.read: read, .write: enable, .delete: disable]),
+        Route("auth", access: .sudoToChange, fields: [], [.read: { call in listed(authMounts(call)) }]),
         Route(
-            "auth/{path*}/tune", access: .sudoToChange, fields: MountTuning.fields,
+            "auth/{path*}/tune", access: .sudo, fields: MountTuning.fields,
             [.read: MountTuning.read(auth: true), .write: MountTuning.write(auth: true)]),
         Route(
-            "auth/{path*}", access: .sudoToChange, fields: fields,
+            "auth/{path*}", access: .sudo, fields: fields,
             [.read: readAuth, .write: enableAuth, .delete: disableAuth]),
         Route("remount", access: .sudo, [.write: remount]),
-        Route("remount/status/{id}", [.read: remountStatus]),
+        Route("remount/status/{id}/", [.read: remountStatus]),
+        Route("internal/ui/mounts", access: .open, fields: [], [.read: visibleMounts]),
         Route(
-            "internal/ui/mounts", access: .open, fields: [],
-            [.read: visibleMounts, .list: notListed, .scan: notListed]),
+            "internal/ui/mounts/", access: .open, fields: [],
+            [.read: Route.missing, .list: Route.missing, .scan: Route.missing]),
         Route("internal/ui/mounts/{path*}", access: .open, fields: [], [.read: preflight]),
     ]
 
@@ -161,13 +162,8 @@ enum MountRoutes {
 
     // MARK: Ways to log in
 
-    private static let readAuths: Route.Handler = { call in
-        // OpenBao knows no `sys/auth/`.
-        guard !call.request.path.hasSuffix("/") else { throw AirlockError.unsupportedPath }
-        return listed(authMounts(call))
-    }
-
     private static let readAuth: Route.Handler = { call in
+        guard !call["path"].isEmpty else { throw AirlockError.unsupportedPath }
         let path = normalised(call["path"])
         guard let mount = mount(call, path, auth: true) else {
             throw AirlockError.badRequest("No auth engine at \(path)")
@@ -232,8 +228,6 @@ enum MountRoutes {
             .init("auth", listed(logins, below: "auth/")), .init("secret", listed(mounts, below: "")),
         ])
     }
-
-    private static let notListed: Route.Handler = { _ in throw AirlockError(.notFound, "unsupported path") }
 
     private static func authMount(_ registry: Registry, below path: String) -> Mount? {
         path.hasPrefix(tokenPath) ? registry.tokenMount : registry.authMount(for: path)

@@ -19,14 +19,15 @@ struct Services: Sendable {
     let webhook: Webhook?
     /// `nil`: nothing is logged.
     let audit: AuditLog?
+    let reads: LastReads
     let identity: IdentityServers
     let now: Now
     let started: Timestamp
 
     init(
         storage: any Storage, registry: Registry, metrics: Metrics, upstream: UpstreamClients?,
-        namespaces: Set<String>, webhook: Webhook?, audit: AuditLog? = nil, identity: IdentityServers,
-        hasher: any PasswordHasher = ScryptHasher(), now: @escaping Now
+        namespaces: Set<String>, webhook: Webhook?, audit: AuditLog? = nil, reads: LastReads,
+        identity: IdentityServers, hasher: any PasswordHasher = ScryptHasher(), now: @escaping Now
     ) {
         self.storage = storage
         root = registry
@@ -38,6 +39,7 @@ struct Services: Sendable {
         self.hasher = hasher
         failures = LoginFailures(now: now)
         self.audit = audit
+        self.reads = reads
         self.identity = identity
         self.now = now
         started = now()
@@ -118,6 +120,12 @@ struct Call: Sendable {
     }
 
     subscript(capture: String) -> String { captures[capture] ?? "" }
+
+    /// The secret's data is about to be answered.
+    func noteRead(of path: SecretPath) {
+        guard let mount, let token = principal?.token else { return }
+        services.reads.note(path, on: mount, isStored: bound == nil, by: token)
+    }
 }
 
 /// One line of an engine's table: a path below the engine, who may come, and what each operation does.
@@ -127,6 +135,8 @@ struct Route: Sendable {
     enum Guard: Sendable {
         /// No token needed, no policy asked.
         case open
+        /// The same, for the state of the server, which no engine serves: nothing is looked at where the operation is not known.
+        case state
         /// The same, and the token is left alone: it may be one that a look would use up. The handler looks at it.
         case unread
         /// A good token whose policies allow the operation on the path.
@@ -143,15 +153,17 @@ struct Route: Sendable {
 
     let access: Guard
     /// Whether anybody may come.
-    var isOpen: Bool { access == .open || access == .unread }
+    var isOpen: Bool { access == .open || access == .state || access == .unread }
     let operations: [VaultRequest.Operation: Handler]
     /// Whether the thing exists: then a write needs `update`, otherwise `create`. Without it a write always needs `update`.
     let exists: (@Sendable (Call) async throws -> Bool)?
     /// What the body and the query may name; anything else is answered with a warning. `nil`: not looked at.
     let fields: Set<String>?
+    private let mayEndInSlash: Bool
     private let template: PathTemplate
 
-    /// - Parameter pattern: `role/{name}/secret-id`, `data/{path*}`; literals match exactly.
+    /// - Parameter pattern: `role/{name}/secret-id`, `data/{path*}`; literals match exactly. Where it ends in a slash, or the
+    ///   route has a list, the path may end in one too.
     init(
         _ pattern: String, access: Guard = .policy, exists: (@Sendable (Call) async throws -> Bool)? = nil,
         fields: Set<String>? = nil, _ operations: [VaultRequest.Operation: Handler]
@@ -160,20 +172,21 @@ struct Route: Sendable {
         self.operations = operations
         self.exists = exists
         self.fields = fields
-        template = PathTemplate(pattern)
+        mayEndInSlash = pattern.hasSuffix("/") || operations[.list] != nil || operations[.scan] != nil
+        template = PathTemplate(pattern, ignoresTrailingSlash: mayEndInSlash)
     }
 
-    /// What OpenBao answers to a known open path and an operation it does not have: for the state of the server, which no
-    /// engine serves and whose fields nobody looks at, without the text (VAULT-PROTOCOL 1.3).
-    var openRefusal: AirlockError {
-        AirlockError(.notAllowed, operations[.write] == nil && fields == nil ? nil : "unsupported operation")
-    }
+    /// What OpenBao answers to a known open path and an operation it does not have (VAULT-PROTOCOL 1.3).
+    var openRefusal: AirlockError { AirlockError(.notAllowed, access == .state ? nil : "unsupported operation") }
+
+    /// A path that is open to everybody and not there.
+    static let missing: Handler = { _ in throw AirlockError(.notFound, "unsupported path") }
 
     func match(_ path: String) -> [String: String]? { template.match(path) }
 
-    /// A list asks for `path/`, which no path is that can neither be listed nor go on after the slash.
+    /// A list asks for `path/`.
     func isFolder(for operation: VaultRequest.Operation) -> Bool {
         guard operation == .list || operation == .scan else { return true }
-        return operations[.list] != nil || operations[.scan] != nil || template.endsInRest || access == .open
+        return mayEndInSlash || template.endsInRest || access == .state
     }
 }

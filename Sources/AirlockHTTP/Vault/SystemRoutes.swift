@@ -5,12 +5,12 @@ import HTTPTypes
 enum SystemRoutes {
     static let table: [Route] =
         [
-            Route("health", access: .open, [.read: health, .head: health]),
-            Route("seal-status", access: .open, [.read: sealStatus]),
-            Route("leader", access: .open, [.read: { _ in bare(["ha_enabled": false]) }]),
-            Route("init", access: .open, [.read: { _ in bare(["initialized": true]) }, .write: initialize]),
+            Route("health", access: .state, [.read: health, .head: health]),
+            Route("seal-status", access: .state, [.read: sealStatus]),
+            Route("leader", access: .state, [.read: { _ in bare(["ha_enabled": false]) }]),
+            Route("init", access: .state, [.read: { _ in bare(["initialized": true]) }, .write: initialize]),
             Route("key-status", [.read: keyStatus]),
-            Route("host-info", [.read: hostInfo]),
+            Route("host-info/", [.read: hostInfo]),
             Route("rotate", access: .sudo, [.write: rotate]),
         ] + MountRoutes.table + NamespaceRoutes.table + PolicyRoutes.table + CapabilityRoutes.table
         + MetricsRoutes.table + CacheRoutes.table + WrappingRoutes.table + LeaseRoutes.table + ToolRoutes.table

@@ -62,6 +62,9 @@ private struct Creation {
         self.call = call
         self.role = role
         principal = try call.requirePrincipal()
+        guard principal.token.usesLeft != Token.usedUp else {
+            throw AirlockError.badRequest("parent token lookup failed: no parent found")
+        }
         guard principal.token.usesLeft == 0 else {
             throw AirlockError.badRequest("restricted use token cannot generate child tokens")
         }
@@ -86,6 +89,7 @@ private struct Creation {
         guard made.uses >= 0 else { throw AirlockError.badRequest("number of uses cannot be negative") }
         made.renewable = try fields.flag("renewable") ?? true
         try policies()
+        try orphanage()
         try lifetimes()
         let warnings = role?.limit(&made) ?? []
         if made.policies.contains(Policy.root) {
@@ -94,7 +98,7 @@ private struct Creation {
                     $0 == 0
                 }
             if made.ttl == 0, made.period == 0, made.rolePeriod == 0 {
-                made.ttl = made.explicitMaxTTL > 0 ? made.explicitMaxTTL : made.roleExplicitMaxTTL
+                made.ttl = TokenLifetime.lesser(made.explicitMaxTTL, made.roleExplicitMaxTTL)
             }
             guard !made.neverExpires || principal.token.expires == nil else {
                 throw AirlockError.badRequest("expiring root tokens cannot create non-expiring root tokens")
@@ -103,18 +107,19 @@ private struct Creation {
         return (made, warnings)
     }
 
-    private mutating func kind() throws {
-        if try fields.flag("no_parent") ?? false, role == nil {
-            guard isSudo else {
-                throw AirlockError.badRequest("root or sudo privileges required to create orphan token")
-            }
-            made.parent = nil
+    private mutating func orphanage() throws {
+        guard try fields.flag("no_parent") ?? false, role == nil else { return }
+        guard isSudo else {
+            throw AirlockError.badRequest("root or sudo privileges required to create orphan token")
         }
+        made.parent = nil
+    }
+
+    private mutating func kind() throws {
         // A role of type `service` does not ask what the call would like.
         let type = role?.type == "service" ? "" : try fields.string("type") ?? ""
         guard ["", "service"].contains(type) else {
-            throw AirlockError.badRequest(
-                type == "batch" ? "batch tokens are not supported: use a service token" : "invalid 'token_type' value")
+            throw type == "batch" ? AirlockError.noBatchTokens : AirlockError.badRequest("invalid 'token_type' value")
         }
     }
 

@@ -3,8 +3,8 @@ import AirlockCore
 /// `auth/token/roles` (VAULT-PROTOCOL 6.5).
 enum TokenRoleRoutes {
     static let table: [Route] = [
-        Route("roles", [.list: { call in try .keys(try roles(call).names()) }]),
-        Route("roles/{name:}", exists: exists, [.read: read, .write: write, .delete: delete]),
+        Route("roles", fields: [], [.list: { call in try .keys(try roles(call).names()) }]),
+        Route("roles/{name:}", exists: exists, fields: names, [.read: read, .write: write, .delete: delete]),
     ]
 
     static func roles(_ call: Call) -> TokenRoles {
@@ -52,9 +52,8 @@ enum TokenRoleRoutes {
             name: name, read: { .strings($0[keyPath: key]) },
             write: { fields, role in
                 let names = try fields.list(name) ?? []
-                role[keyPath: key] = Set(names.map { $0.trimmingBlanks.lowercased() }).subtracting([""]).sorted()
-            },
-            reset: { $0[keyPath: key] = [] })
+                role[keyPath: key] = Set(names.map { $0.lowercased() }).subtracting([""]).sorted()
+            })
     }
 
     private static let period = RoleField<TokenRole>.seconds("token_period", \.period)
@@ -65,16 +64,17 @@ enum TokenRoleRoutes {
     private static let others: [RoleField<TokenRole>] = [
         .flag("orphan", \.isOrphan), .flag("renewable", \.isRenewable, fallback: true),
         .flag("token_no_default_policy", \.noDefaultPolicy), period, explicitMaxTTL,
-        RoleField(
-            name: "path_suffix", read: { .string($0.pathSuffix) }, write: writeSuffix, reset: { $0.pathSuffix = "" }),
-        RoleField(
-            name: "token_type", read: { .string($0.type) }, write: writeType, reset: { $0.type = "default-service" }),
+        RoleField(name: "path_suffix", read: { .string($0.pathSuffix) }, write: writeSuffix),
+        RoleField(name: "token_type", read: { .string($0.type) }, write: writeType),
     ]
 
     /// Fields with an old name. Of the two, the new name counts.
     private static let clashes: [(old: String, new: String)] = [
         ("period", period.name), ("explicit_max_ttl", explicitMaxTTL.name), ("bound_cidrs", boundCIDRs.name),
     ]
+
+    private static let names = Set((lists + others + [boundCIDRs, uses]).map(\.name)).union(clashes.map(\.old))
+        .union(["role_name", "token_strictly_bind_ip"])
 
     private static func apply(_ fields: Fields, to role: inout TokenRole) throws {
         guard !(try fields.flag("token_strictly_bind_ip") ?? false) else {
@@ -126,8 +126,7 @@ enum TokenRoleRoutes {
         switch type {
         case "", "default-service": role.type = "default-service"
         case "service": role.type = "service"
-        case "batch", "default-batch":
-            throw AirlockError.badRequest("batch tokens are not supported: leave token_type out or use service")
+        case "batch", "default-batch": throw AirlockError.noBatchTokens
         default: throw AirlockError.badRequest("invalid 'token_type' value \"\(type)\"")
         }
     }

@@ -11,11 +11,11 @@ enum TokenRoutes {
             Route("renew-self", fields: ["token", "increment"], [.write: renewSelf]),
             Route("renew", fields: ["token", "increment"], [.write: renew]),
             Route("renew-accessor", fields: ["accessor", "increment"], [.write: renewAccessor]),
-            Route("revoke-self", [.write: revokeSelf]),
-            Route("revoke", [.write: revoke]),
-            Route("revoke-accessor", [.write: revokeAccessor]),
-            Route("revoke-orphan", [.write: revokeOrphan]),
-            Route("tidy", [.write: tidy]),
+            Route("revoke-self", fields: [], [.write: revokeSelf]),
+            Route("revoke", fields: ["token"], [.write: revoke]),
+            Route("revoke-accessor", fields: ["accessor"], [.write: revokeAccessor]),
+            Route("revoke-orphan", fields: ["token"], [.write: revokeOrphan]),
+            Route("tidy", fields: [], [.write: tidy]),
         ]
 
     // MARK: Where
@@ -182,10 +182,11 @@ enum TokenRoutes {
     }
 
     private static let revokeOrphan: Route.Handler = { call in
+        let found = try byToken(call).found
         guard try call.requirePrincipal().access.allows(.sudo, on: call.request.path) else {
             throw AirlockError.badRequest("root or sudo privileges required to revoke and orphan")
         }
-        guard let found = try byToken(call).found else { throw AirlockError.badRequest("token to revoke not found") }
+        guard let found else { throw AirlockError.badRequest("token to revoke not found") }
         try await call.services.tokens.revoke(found, orphansChildren: true)
         return .noContent
     }

@@ -4,10 +4,20 @@ import AirlockCore
 enum UserpassRoutes {
     static let table: [Route] = [
         Route("login/{name:}", access: .open, fields: ["password"], [.write: login]),
-        Route("users", [.list: list]),
-        Route("users/{name:}", exists: exists, [.read: read, .write: write, .delete: delete]),
-        Route("users/{name:}/password", [.write: writePassword]),
-        Route("users/{name:}/policies", [.write: writePolicies]),
+        Route(
+            "login/{path*}", access: .open,
+            [
+                .read: Route.missing, .list: Route.missing, .scan: Route.missing, .write: Route.missing,
+                .patch: Route.missing, .delete: Route.missing,
+            ]),
+        Route("users", fields: ListPage.fields, [.list: list]),
+        Route(
+            "users/{name:}", exists: exists,
+            fields: TokenFields.current.union(legacy).union(["username", "password", "password_hash"]),
+            [.read: read, .write: write, .delete: delete]),
+        Route(
+            "users/{name:}/password", fields: ["username", "password", "password_hash"], [.write: writePassword]),
+        Route("users/{name:}/policies", fields: ["username", "policies", "token_policies"], [.write: writePolicies]),
     ]
 
     private static func users(_ call: Call) throws -> Users {
@@ -28,7 +38,7 @@ enum UserpassRoutes {
 
     private static func exists(_ call: Call) throws -> Bool { try users(call).user(call["name"]) != nil }
 
-    private static let list: Route.Handler = { call in try .keys(try users(call).names()) }
+    private static let list: Route.Handler = { call in try .keys(try ListPage(call).cut(try users(call).names())) }
 
     private static let read: Route.Handler = { call in
         guard let user = try users(call).user(call["name"]) else { throw AirlockError.absent }

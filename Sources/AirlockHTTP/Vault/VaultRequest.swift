@@ -9,7 +9,7 @@ struct VaultRequest: Sendable {
         case read, list, write, patch, delete, scan, head, unknown
     }
 
-    let operation: Operation
+    private(set) var operation: Operation
     let method: String
     /// Below `/v1/` and below the namespaces named there, percent-decoded, without a leading slash; a list's trailing slash is
     /// kept.
@@ -63,7 +63,6 @@ struct VaultRequest: Sendable {
         self.source = source
         namespace = VaultRequest.namespace(request.headers)
         wrapTTL = try VaultRequest.wrapTTL(request.headers)
-        if operation == .patch { try VaultRequest.checkPatchType(request.headers[.contentType]) }
     }
 
     /// One call of several that came in one request, whose headers say for whom and in which namespace.
@@ -245,8 +244,14 @@ struct VaultRequest: Sendable {
         return max(1, Int(nanoseconds / 1_000_000_000))
     }
 
-    private static func checkPatchType(_ type: String?) throws {
-        guard let type, !type.trimmingBlanks.isEmpty else { throw AirlockError.badRequest("mime: no media type") }
+    /// Where nothing is listed, a `GET` is a read, whatever its query says.
+    mutating func listNothing() { if method == "GET" { operation = .read } }
+
+    func checkPatchType() throws {
+        guard operation == .patch else { return }
+        guard let type = contentType, !type.trimmingBlanks.isEmpty else {
+            throw AirlockError.badRequest("mime: no media type")
+        }
         let bare = type.split(separator: ";").first.map { String($0).trimmingBlanks } ?? ""
         guard bare.lowercased() == "application/merge-patch+json" else {
             throw AirlockError(

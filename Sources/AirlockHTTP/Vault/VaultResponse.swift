@@ -90,9 +90,10 @@ struct VaultResponse: Sendable {
         return .data([.init("keys", .strings(keys))])
     }
 
-    /// The same answer with a word about fields that were not looked at; an answer without a body stays without.
+    /// The same answer with a word about fields that were not looked at; an answer without a body stays without, and so does
+    /// one about something that is gone.
     func warning(of unrecognized: [String]) -> VaultResponse {
-        guard !unrecognized.isEmpty, case .envelope(var envelope) = body else { return self }
+        guard !unrecognized.isEmpty, status != .notFound, case .envelope(var envelope) = body else { return self }
         envelope.warnings.append(
             "Endpoint ignored these unrecognized parameters: [\(unrecognized.joined(separator: " "))]")
         return VaultResponse(status: status, body: .envelope(envelope), headers: headers)

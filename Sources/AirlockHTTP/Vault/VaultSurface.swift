@@ -62,13 +62,18 @@ struct VaultSurface: Sendable {
     private func answer(
         _ parsed: inout VaultRequest, _ request: Request, _ located: Services, _ trail: AuditTrail?
     ) async throws -> VaultResponse {
+        var services = located
+        var target = target(of: parsed.path, services)
+        var route = target.flatMap { $0.engine.route(for: $0.path, parsed.operation) }
+        if let known = route?.route, known.access == .state {
+            parsed.listNothing()
+            guard known.operations[parsed.operation] != nil else { throw known.openRefusal }
+        }
+        try parsed.checkPatchType()
         // Before the policy is asked: a rule on `a/b` must not be got round by writing to `a/b/`.
         guard ![.write, .patch].contains(parsed.operation) || parsed.path.utf8.last != UInt8(ascii: "/") else {
             throw AirlockError.badRequest("cannot write to a path ending in '/'")
         }
-        var services = located
-        var target = target(of: parsed.path, services)
-        var route = target.flatMap { $0.engine.route(for: $0.path, parsed.operation) }
         let isOpen = route?.route.isOpen ?? false
         let isSigned =
             route?.route.access == .signed && parsed.operation == .write && parsed.signature != nil
@@ -91,6 +96,8 @@ struct VaultSurface: Sendable {
             services = self.services.within(home)
             principal = principal?.seen(from: home.namespace)
         }
+        // What cannot be read costs no use, nor does what needs no token.
+        if !isOpen, let asking = principal { principal = try await services.used(asking) }
         var call = Call(request: parsed, services: services, principal: principal, mount: target?.mount)
         call.captures = route?.captures ?? [:]
         return try await answer(call, target, route?.route, trail).wrapped(for: call)
@@ -156,7 +163,7 @@ struct VaultSurface: Sendable {
             throw AirlockError.invalidToken
         }
         do {
-            return try await services.principal(token, source: request.source)
+            return try await services.recognised(token, source: request.source)
         } catch let error as AirlockError where isOptional && [.invalidToken, .unavailable].contains(error.code) {
             return nil
         }
@@ -185,6 +192,7 @@ struct VaultSurface: Sendable {
     }
 
     private func authorize(_ call: Call, _ route: Route) async throws {
+        try refuseHead(call)
         guard route.access != .token else { return }
         // Its signature is good, or the request would not have come so far.
         if route.access == .signed, call.principal == nil, call.request.signature != nil { return }
@@ -208,7 +216,15 @@ struct VaultSurface: Sendable {
         guard access.allows(wanted, on: call.request.path) else { throw AirlockError.permissionDenied }
     }
 
+    /// No policy grants a `HEAD`, as in OpenBao.
+    private func refuseHead(_ call: Call) throws {
+        guard call.request.operation != .head || call.principal?.token.isRoot ?? false else {
+            throw AirlockError.permissionDenied
+        }
+    }
+
     private func authorizeUnrouted(_ call: Call) throws {
+        try refuseHead(call)
         let access = try call.requirePrincipal().access
         guard access.allows(VaultSurface.capability(call.request.operation), on: call.request.path) else {
             throw AirlockError.permissionDenied
@@ -217,7 +233,7 @@ struct VaultSurface: Sendable {
 
     private func noHandler(_ request: VaultRequest) -> AirlockError {
         let quoted = request.pathAsRouted.map { ["\\", "\""].contains($0) ? "\\\($0)" : String($0) }.joined()
-        return AirlockError(.notFound, "no handler for route \"\(quoted)\". route entry not found.")
+        return AirlockError.noHandler(quoted)
     }
 
     static func capability(_ operation: VaultRequest.Operation) -> Capabilities {
@@ -233,14 +249,24 @@ struct VaultSurface: Sendable {
 }
 
 extension Services {
+    /// Whoever presents the token, for one request.
     func principal(_ token: SecretPayload, source: String?) async throws -> Principal {
+        try await used(try await recognised(token, source: source))
+    }
+
+    /// The same before the request counts as one of the token's uses.
+    func recognised(_ token: SecretPayload, source: String?) async throws -> Principal {
         let text = String(decoding: token.bytes, as: UTF8.self)
         do {
-            return try principal(try await tokens.authenticate(text, source: source))
+            return try principal(try tokens.recognise(text, source: source))
         } catch let error as AirlockError where error.code == .invalidToken {
             guard let upstream, try await upstream.rights.adopt(text) else { throw error }
-            return try principal(try await tokens.authenticate(text, source: source))
+            return try principal(try tokens.recognise(text, source: source))
         }
+    }
+
+    func used(_ principal: Principal) async throws -> Principal {
+        Principal(found: try await tokens.use(principal.found), access: principal.access)
     }
 
     /// With what the token's policies allow in the namespace that is asked about.

@@ -1,37 +1,45 @@
 /// A path with places to fill: `role/{name}/secret-id`, `data/{path*}`. Literals match exactly, `{name}` one segment,
 /// `{name:}` one that is a name in OpenBao's sense (letters, digits and `_`, inside also `-` and `.`), `{path*}` everything
-/// that is left, slashes included.
+/// that is left, slashes included, and `{path+}` the same where something is left.
 struct PathTemplate: Sendable {
     private enum Segment: Sendable {
         case literal(String)
         case capture(String)
         case name(String)
-        case rest(String)
+        case rest(String, mayBeEmpty: Bool)
     }
 
     private let segments: [Segment]
+    private let ignoresTrailingSlash: Bool
 
-    init(_ pattern: String) {
+    init(_ pattern: String, ignoresTrailingSlash: Bool = true) {
+        self.ignoresTrailingSlash = ignoresTrailingSlash
         segments = pattern.split(separator: "/").map { part in
             guard part.hasPrefix("{") else { return .literal(String(part)) }
             let name = part.dropFirst().dropLast()
-            if name.hasSuffix("*") { return .rest(String(name.dropLast())) }
+            if name.hasSuffix("*") { return .rest(String(name.dropLast()), mayBeEmpty: true) }
+            if name.hasSuffix("+") { return .rest(String(name.dropLast()), mayBeEmpty: false) }
             return name.hasSuffix(":") ? .name(String(name.dropLast())) : .capture(String(name))
         }
     }
 
-    /// What stands in the places when the path matches. One trailing slash is not looked at, but for a closing `{rest*}`.
+    /// What stands in the places when the path matches.
     func match(_ path: String) -> [String: String]? {
         var captures: [String: String] = [:]
         var parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
             .map { String(Substring($0)) }
-        if parts.last == "" && !endsInRest { parts.removeLast() }
+        if parts.last == "", !endsInRest {
+            guard ignoresTrailingSlash else { return nil }
+            parts.removeLast()
+        }
         for (index, segment) in segments.enumerated() {
             switch segment {
-            case .rest(let name):
+            case .rest(let name, let mayBeEmpty):
                 let following = segments.count - index - 1
                 guard parts.count > index + following else { return nil }
-                captures[name] = parts[index..<(parts.count - following)].joined(separator: "/")
+                let rest = parts[index..<(parts.count - following)].joined(separator: "/")
+                guard mayBeEmpty || !rest.isEmpty else { return nil }
+                captures[name] = rest
                 parts.replaceSubrange(index..<(parts.count - following), with: [""])
             case .literal(let text):
                 guard index < parts.count, parts[index] == text else { return nil }

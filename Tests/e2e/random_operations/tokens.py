@@ -43,9 +43,7 @@ def look_up(world):
         Operation("GET", "/v1/auth/token/lookup-self", None, world.anyone(0.1)): 5,
         Operation("POST", "/v1/auth/token/lookup-self", {}, world.anyone(0.3)): 1,
         Operation(world.one(["POST", "PUT"]), "/v1/auth/token/lookup", {"token": token}, asks): 5,
-        Operation("POST", "/v1/auth/token/lookup", world.one([{}, None]), asks): 1,
-        # By root alone: of another token it costs Airlock a use.
-        Operation("POST", "/v1/auth/token/lookup", world.one([{"token": None}, {"token": 7}]), "root"): 1,
+        Operation("POST", "/v1/auth/token/lookup", world.one([{}, None, {"token": None}, {"token": 7}, {"token": [1]}]), asks): 2,
         Operation("GET", f"/v1/auth/token/lookup?token={token}", None, asks): 1,
         Operation("POST", "/v1/auth/token/lookup-accessor", {"accessor": accessor_of(token)}, asks): 4,
         Operation("POST", "/v1/auth/token/lookup-accessor", world.one([{}, {"accessor": 7}]), asks): 1,

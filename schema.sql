@@ -16,7 +16,7 @@ CREATE TABLE sealing_key (
 CREATE TABLE record (
     -- namespace, mount, auth_mount, policy, kv_config, kv_metadata, kv_version, kv_secret, cubbyhole, token, token_accessor,
     -- token_role, root_token, wrapped, remount, login_config, role, role_id, secret_id, secret_id_accessor, audit_key,
-    -- upstream_login, upstream_right.
+    -- upstream_login, upstream_right, last_read.
     kind    TEXT NOT NULL,
     -- What the record belongs to: a namespace's or a mount's uuid, uuid/role for secret ids, or the keyed digest of a
     -- token's accessor. Empty for the root namespace and the whole store.

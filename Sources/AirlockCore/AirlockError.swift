@@ -2,7 +2,7 @@
 /// and rules, never a secret, a token or any part of a request body.
 package struct AirlockError: Error, Sendable, Equatable {
     /// What happened, in terms every surface can render; the Vault surface's status is beside each
-    /// (VAULT-PROTOCOL: `permissionDenied` is 403 and never 401, because `VaultBackend` logs in again on 403 only).
+    /// (VAULT-PROTOCOL 1.3: `permissionDenied` is 403 and never 401, because `VaultBackend` logs in again on 403 only).
     package enum Code: Sendable, Equatable {
         /// 400: the request is wrong and would be wrong again.
         case badRequest
@@ -50,6 +50,11 @@ package struct AirlockError: Error, Sendable, Equatable {
     package static let absent = AirlockError(.notFound, nil)
     package static let invalidToken = AirlockError(.invalidToken, "permission denied")
     package static let permissionDenied = AirlockError(.permissionDenied, multi("permission denied"))
+    /// - Parameter path: as Go quotes it.
+    package static func noHandler(_ path: String) -> AirlockError {
+        .init(.notFound, "no handler for route \"\(path)\". route entry not found.")
+    }
+    package static let noBatchTokens = badRequest("batch tokens are not supported: use a service token")
     package static let unsupportedPath = AirlockError(.notFound, multi("unsupported path"))
     package static let unsupportedOperation = AirlockError(.notAllowed, multi("unsupported operation"))
 

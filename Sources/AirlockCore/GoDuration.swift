@@ -48,6 +48,8 @@ package enum GoDuration {
         return sign + seconds
     }
 
+    package static func format(seconds: Int) -> String { format(Timestamp.nanoseconds(in: seconds)) }
+
     private static func decimal(_ value: UInt64, per unit: UInt64) -> String {
         let whole = String(value / unit)
         var fraction = String(value % unit)

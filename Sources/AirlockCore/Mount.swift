@@ -52,6 +52,21 @@ package struct Mount: Sendable, Codable, Equatable {
         return mount
     }
 
+    /// Whether it is still there, under this path and not made anew.
+    func isMounted(_ reader: any StorageReader) throws -> Bool {
+        let key = RecordKey(engine.isAuth ? .authMount : .mount, scope: namespace.uuid, path)
+        return try reader.value(Mount.self, key)?.uuid == uuid
+    }
+
+    /// Asked in each transaction that adds to a mount: what were written after it was dropped would be listed nowhere and
+    /// never go.
+    /// - Throws: `AirlockError`, what a path without a mount is answered.
+    func checkMounted(_ reader: any StorageReader) throws {
+        guard try isMounted(reader) else {
+            throw AirlockError.noHandler(namespace.path + (engine.isAuth ? "auth/" : "") + path)
+        }
+    }
+
     package var kvVersion: Int { options?["version"] == "2" ? 2 : 1 }
     package var effectiveDefaultTTL: Int { defaultLeaseTTL == 0 ? Mount.systemLeaseTTL : defaultLeaseTTL }
     package var effectiveMaxTTL: Int { maxLeaseTTL == 0 ? Mount.systemLeaseTTL : maxLeaseTTL }

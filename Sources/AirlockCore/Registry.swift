@@ -116,7 +116,7 @@ package final class Registry: Sendable {
     }
 
     static func drop(_ transaction: any StorageTransaction, _ mount: Mount) throws {
-        for kind in [RecordKind.kvConfig, .kvMetadata, .kvVersion, .kvSecret] {
+        for kind in [RecordKind.kvConfig, .kvMetadata, .kvVersion, .kvSecret, .lastRead] {
             try transaction.deleteAll(kind, scope: mount.uuid)
         }
         try TokenRecords.delete(transaction, below: mount.path, in: mount.namespace)

@@ -25,6 +25,7 @@ package enum RecordKind: String, Sendable, CaseIterable {
     case upstreamLogin = "upstream_login"
     case upstreamRight = "upstream_right"
     case auditKey = "audit_key"
+    case lastRead = "last_read"
 }
 
 /// The identity of one record. All of it is bound into the record's seal, so a row moved elsewhere does not open.

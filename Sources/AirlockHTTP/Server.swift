@@ -38,15 +38,14 @@ package struct Server: Sendable {
 
     package init(
         configuration: Configuration, storage: any Storage, registry: Registry, metrics: Metrics = Metrics(),
-        upstream: UpstreamClients? = nil, webhook: Webhook? = nil, audit: AuditLog? = nil, fetcher: any LoginFetcher,
-        now: @escaping Now,
-        logger: Logger
+        upstream: UpstreamClients? = nil, webhook: Webhook? = nil, audit: AuditLog? = nil, reads: LastReads,
+        fetcher: any LoginFetcher, now: @escaping Now, logger: Logger
     ) {
         self.configuration = configuration
         self.logger = logger
         services = Services(
             storage: storage, registry: registry, metrics: metrics, upstream: upstream,
-            namespaces: configuration.namespaces, webhook: webhook, audit: audit,
+            namespaces: configuration.namespaces, webhook: webhook, audit: audit, reads: reads,
             identity: IdentityServers(
                 reader: SignatureKeyReader(), fetcher: fetcher, keyFolder: configuration.keyFolder, now: now,
                 logger: logger),
@@ -98,7 +97,7 @@ struct Surfaces: HTTPResponder {
         init?(_ path: String) {
             if path == "/v1" || path.hasPrefix("/v1/") {
                 self = .vault
-            } else if path.hasPrefix(TypedSurface.root) {
+            } else if path.hasPrefix(TypedSurface.root) || TokenLogin.paths.contains(path) {
                 self = .typed
             } else {
                 return nil
@@ -120,6 +119,8 @@ struct Surfaces: HTTPResponder {
             case .vault:
                 return try await vault.respond(
                     to: request, source: source, certificates: context.certificates)
+            case .typed where TokenLogin.paths.contains(request.head.path ?? "/"):
+                return try await TokenLogin(vault: vault).respond(to: request, source: source, logger: context.logger)
             case .typed: return try await typed.respond(to: request, source: source, logger: context.logger)
             case nil: return VaultResponse.rendered(AirlockError.absent)
             }

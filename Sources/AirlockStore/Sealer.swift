@@ -74,7 +74,7 @@ struct Sealer: Sendable {
 
     func digest(_ text: String) -> String {
         HMAC<SHA256>.authenticationCode(for: Data(text.utf8), using: digestKey)
-            .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            .withUnsafeBytes(Hexadecimal.text)
     }
 
     private static func binding(term: Int) -> Data { Data("airlock sealing key 1 term \(term)".utf8) }

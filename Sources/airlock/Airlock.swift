@@ -7,7 +7,8 @@ struct Airlock: ParsableCommand {
         commandName: "airlock",
         abstract: "Gives Airflow its connections and variables, over the API of HashiCorp Vault.",
         subcommands: [
-            Serve.self, ExplainCommand.self, CacheCommand.self, URICommand.self, SettingsCommand.self,
+            Serve.self, ExplainCommand.self, CacheCommand.self, ConnectionsCommand.self, VariablesCommand.self,
+            UnusedCommand.self, URICommand.self, SettingsCommand.self,
         ])
 }
 

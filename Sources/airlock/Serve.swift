@@ -64,16 +64,7 @@ struct Serve: AsyncParsableCommand {
         let now: Now = { Timestamp.now() }
 
         try MountAssembly.checkLogins(settings)
-        let directory = try DataDirectory(settings.dataDirectory)
-        let key = try OperatorKey.find(
-            path: settings.keyFile, environment: ProcessInfo.processInfo.environment, directory: directory,
-            isFirstStart: !directory.hasFile(SQLiteStorage.fileName))
-        if key.liesBesideData {
-            logger.warning(
-                "the sealing key lies beside the data: whoever copies \(directory.root) can read every secret; keep it elsewhere with --key-file"
-            )
-        }
-        let storage = try SQLiteStorage(directory: directory, key: key, now: now)
+        let (directory, storage) = try open(settings, now: now, logger: logger)
         let stored = try Registry(storage: storage)
         try await FirstStart(storage: storage, registry: stored, directory: directory, now: now)
             .prepare(settings, logger: logger)
@@ -91,30 +82,55 @@ struct Serve: AsyncParsableCommand {
             logger.warning("plain HTTP on \(settings.host): tokens and secrets cross the network in the clear")
         }
 
+        let reads = try await LastReads(storage: storage, now: now)
         let audit = try await auditLog(settings, storage: storage, logger: logger)
-        var configuration = Server.Configuration(host: settings.host, port: settings.port)
-        configuration.bodyLimit = settings.bodyLimit
-        configuration.typed = settings.typed
-        configuration.namespaces = settings.namespaces
-        configuration.rules = settings.listener.rules
-        configuration.tls = tls
-        configuration.keyFolder = settings.keyFolder
         let server = Server(
-            configuration: configuration, storage: storage, registry: registry, metrics: metrics, upstream: clients,
-            webhook: settings.webhookSecret.map { Webhook(secret: $0, now: now) }, audit: audit,
-            fetcher: LoginClient(), now: now, logger: logger)
+            configuration: settings.server(tls: tls), storage: storage, registry: registry, metrics: metrics,
+            upstream: clients, webhook: settings.webhookSecret.map { Webhook(secret: $0, now: now) }, audit: audit,
+            reads: reads, fetcher: LoginClient(), now: now, logger: logger)
         let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
         let origin = "\(tls == nil ? "http" : "https")://\(host)"
         var reloads: [@Sendable () -> Void] = []
         if let audit { reloads.append { audit.reopen() } }
         if let tls { reloads.append { [logger] in tls.reload(logger) } }
-        var group = ServiceGroupConfiguration(
-            services: [
+        try await run(
+            [
                 .init(service: Serving(server: server, origin: origin)),
                 .init(service: Reloader(actions: reloads, logger: logger)),
-                .init(service: Sweeper(storage: storage, cache: cache, ages: settings.staleAges, logger: logger)),
-            ],
-            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+                .init(
+                    service: Sweeper(
+                        storage: storage, cache: cache, reads: reads, ages: settings.staleAges, logger: logger)),
+            ], settings, logger: logger)
+        do {
+            try await reads.flush()
+        } catch {
+            logger.error("who read what in the last minute could not be recorded")
+        }
+        cache.close()
+        try storage.close()
+    }
+
+    private func open(_ settings: ServeSettings, now: @escaping Now, logger: Logger) throws -> (
+        DataDirectory, SQLiteStorage
+    ) {
+        let directory = try DataDirectory(settings.dataDirectory)
+        let key = try OperatorKey.find(
+            path: settings.keyFile, environment: ProcessInfo.processInfo.environment, directory: directory,
+            isFirstStart: !directory.hasFile(SQLiteStorage.fileName))
+        if key.liesBesideData {
+            logger.warning(
+                "the sealing key lies beside the data: whoever copies \(directory.root) can read every secret; keep it elsewhere with --key-file"
+            )
+        }
+        return (directory, try SQLiteStorage(directory: directory, key: key, now: now))
+    }
+
+    /// Until a signal ends them.
+    private func run(
+        _ services: [ServiceGroupConfiguration.ServiceConfiguration], _ settings: ServeSettings, logger: Logger
+    ) async throws {
+        var group = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         // A client that stalls in the middle of a request does not keep the process for ever.
         group.maximumGracefulShutdownDuration = .seconds(30)
         group.maximumCancellationDuration = .seconds(5)
@@ -128,8 +144,6 @@ struct Serve: AsyncParsableCommand {
                 "cannot listen on \(settings.host):\(settings.port): \(String(cString: strerror(error.errnoCode)))",
                 hint: "choose another address with --listen")
         }
-        cache.close()
-        try storage.close()
     }
 
     private func auditLog(_ settings: ServeSettings, storage: SQLiteStorage, logger: Logger) async throws -> AuditLog? {
@@ -152,11 +166,12 @@ private struct Serving: Service {
     }
 }
 
-/// Drops what has expired from both files once a minute. Nothing depends on it: an expired token is refused, and a value past
-/// its time not served, whether or not it is still there.
+/// Drops what has expired from both files once a minute, and writes down who read what. Nothing depends on it: an expired token
+/// is refused, and a value past its time not served, whether or not it is still there.
 private struct Sweeper: Service {
     let storage: SQLiteStorage
     let cache: SQLiteCache
+    let reads: LastReads
     let ages: ServeSettings.StaleAges
     let logger: Logger
 
@@ -168,6 +183,11 @@ private struct Sweeper: Service {
                     await cache.sweep(keeping: ages.named, others: ages.opened)
                 } catch {
                     logger.error("expired records could not be dropped; trying again in a minute")
+                }
+                do {
+                    try await reads.flush()
+                } catch {
+                    logger.error("who read what could not be recorded; trying again in a minute")
                 }
                 try await Task.sleep(for: .seconds(60))
             }

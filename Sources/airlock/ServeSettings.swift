@@ -30,62 +30,74 @@ struct ServeSettings {
     init(_ flags: Serve, environment: [String: String]) throws {
         dataDirectory = ServeSettings.defaultDirectory(environment)
         environmentToken = environment["VAULT_TOKEN"].flatMap { $0.isEmpty ? nil : SecretText($0) }
+        var file = ConfigurationFile()
+        if let name = flags.config { try read(name, into: &file) }
+        if let level = environment["LOG_LEVEL"], !level.isEmpty { logLevel = try ServeSettings.level(level) }
+        try apply(flags, to: &file)
+        rootToken = try ServeSettings.rootToken(environment, file: file.rootTokenFile)
+        try checkListener()
+        // What nobody asked for is not made anew after its operator disabled it.
+        if file.namesKwargs { mounts = [MountSettings(kwargs: kwargs, cache: file.cache)] }
+        for member in file.mounts {
+            mounts.append(try MountSettings(name: member.name, json: member.value, defaults: file.cache))
+        }
+        try checkMounts()
+    }
+
+    /// What the configuration file says that is only of use once the flags are known too.
+    private struct ConfigurationFile {
         var listen: String?
         var rootTokenFile: String?
         var cache = CacheSettings()
         var namesKwargs = false
-        var mountMembers: [JSON.Member] = []
-        if let file = flags.config {
-            for member in try ServeSettings.members(ofFile: file) {
-                try Setting.check(member.name)
-                let value = ConfiguredValue(name: member.name, json: member.value)
-                switch member.name {
-                case "listen": listen = try value.text()
-                case "data_dir": dataDirectory = try value.text()
-                case "key_file": keyFile = try value.text()
-                case "backend_kwargs":
-                    namesKwargs = true
-                    kwargs = try ServeSettings.kwargs("backend_kwargs") { () throws(BackendKwargs.Fault) in
-                        try BackendKwargs(member.value)
-                    }
-                case "max_request_size": bodyLimit = try value.integer(1024...1_073_741_824)
-                case "insecure_http": insecureHTTP = try value.flag()
-                case "log_level": logLevel = try ServeSettings.level(try value.text())
-                case "root_token_file": rootTokenFile = try value.text()
-                case "webhook_secret_file": webhookSecret = try ServeSettings.webhookSecret(file: try value.text())
-                case "audit": audit = try ServeSettings.auditPath(try value.text())
-                case "jwks_dir": keyFolder = try ServeSettings.folder("jwks_dir", try value.text())
-                case "mounts": mountMembers = try value.object()
-                default:
-                    guard try cache.set(member.name, value) || listener.set(member.name, value) else {
-                        preconditionFailure("a setting without a reader: \(member.name)")
-                    }
+        var mounts: [JSON.Member] = []
+    }
+
+    private mutating func read(_ name: String, into file: inout ConfigurationFile) throws {
+        for member in try ServeSettings.members(ofFile: name) {
+            try Setting.check(member.name)
+            let value = ConfiguredValue(name: member.name, json: member.value)
+            switch member.name {
+            case "listen": file.listen = try value.text()
+            case "data_dir": dataDirectory = try value.text()
+            case "key_file": keyFile = try value.text()
+            case "backend_kwargs":
+                file.namesKwargs = true
+                kwargs = try ServeSettings.kwargs("backend_kwargs") { () throws(BackendKwargs.Fault) in
+                    try BackendKwargs(member.value)
+                }
+            case "max_request_size": bodyLimit = try value.integer(1024...1_073_741_824)
+            case "insecure_http": insecureHTTP = try value.flag()
+            case "log_level": logLevel = try ServeSettings.level(try value.text())
+            case "root_token_file": file.rootTokenFile = try value.text()
+            case "webhook_secret_file": webhookSecret = try ServeSettings.webhookSecret(file: try value.text())
+            case "audit": audit = try ServeSettings.auditPath(try value.text())
+            case "jwks_dir": keyFolder = try ServeSettings.folder("jwks_dir", try value.text())
+            case "mounts": file.mounts = try value.object()
+            default:
+                guard try file.cache.set(member.name, value) || listener.set(member.name, value) else {
+                    preconditionFailure("a setting without a reader: \(member.name)")
                 }
             }
         }
-        if let level = environment["LOG_LEVEL"], !level.isEmpty { logLevel = try ServeSettings.level(level) }
-        if let given = flags.listen ?? listen { (host, port) = try ServeSettings.address(given) }
+    }
+
+    private mutating func apply(_ flags: Serve, to file: inout ConfigurationFile) throws {
+        if let given = flags.listen ?? file.listen { (host, port) = try ServeSettings.address(given) }
         if let given = flags.dataDir { dataDirectory = given }
         if let given = flags.keyFile { keyFile = given }
         if let given = flags.backendKwargs {
+            file.namesKwargs = true
             kwargs = try ServeSettings.kwargs("--backend-kwargs") { () throws(BackendKwargs.Fault) in
                 try BackendKwargs(parsing: given)
             }
         }
         if let given = flags.authorize {
-            _ = try cache.set("authorize", ConfiguredValue(name: "--authorize", json: .string(given)))
+            _ = try file.cache.set("authorize", ConfiguredValue(name: "--authorize", json: .string(given)))
         }
         insecureHTTP = insecureHTTP || flags.insecureHttp
         listener.certificateFile = flags.tlsCertFile ?? listener.certificateFile
         listener.keyFile = flags.tlsKeyFile ?? listener.keyFile
-        rootToken = try ServeSettings.rootToken(environment, file: rootTokenFile)
-        try checkListener()
-        // What nobody asked for is not made anew after its operator disabled it.
-        if namesKwargs || flags.backendKwargs != nil { mounts = [MountSettings(kwargs: kwargs, cache: cache)] }
-        for member in mountMembers {
-            mounts.append(try MountSettings(name: member.name, json: member.value, defaults: cache))
-        }
-        try checkMounts()
     }
 
     private func checkMounts() throws {
@@ -234,11 +246,23 @@ struct ServeSettings {
             opened: mounts.first { $0.path == nil }?.cache.rule.usefulAge)
     }
 
-    var typed: TypedSettings {
+    func server(tls: TLSListener?) -> Server.Configuration {
+        var configuration = Server.Configuration(host: host, port: port)
+        configuration.bodyLimit = bodyLimit
+        configuration.typed = typed
+        configuration.namespaces = namespaces
+        configuration.rules = listener.rules
+        configuration.tls = tls
+        configuration.keyFolder = keyFolder
+        return configuration
+    }
+
+    private var typed: TypedSettings {
         var typed = TypedSettings()
         typed.mountPoint = kwargs.mountPoint
         typed.connectionsPaths = kwargs.connectionsPaths
         typed.variablesPaths = kwargs.variablesPaths
+        typed.configPaths = kwargs.configPaths
         return typed
     }
 }

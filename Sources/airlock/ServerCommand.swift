@@ -63,7 +63,9 @@ struct RunningServer {
         }
         let json = try? JSON(parsing: response.body)
         guard response.status == 200, let json else {
-            let reason = json.flatMap { $0["detail"]?.text ?? $0["errors"]?.elements?.first?.text }
+            let reason = json.flatMap {
+                $0["detail"]?.text ?? $0["detail"]?.elements?.first?["msg"]?.text ?? $0["errors"]?.elements?.first?.text
+            }
             let words = reason?.split(whereSeparator: \.isWhitespace).joined(separator: " ")
             throw Failure(
                 message: Printable.text(

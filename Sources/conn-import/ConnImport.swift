@@ -40,7 +40,7 @@ struct ConnImport: ParsableCommand {
     func start() async -> Int32 {
         do {
             let settings = try ImportSettings(target, environment: ProcessInfo.processInfo.environment)
-            let plan = ImportPlan(try sources.read())
+            let plan = ImportPlan(try await sources.read())
             for item in plan.items { _ = try settings.layout.path(of: item.target) }
             return await ImportRun(plan: plan, settings: settings, options: self).run()
         } catch let error as UsageError {

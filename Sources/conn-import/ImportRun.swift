@@ -47,15 +47,8 @@ struct ImportRun {
         }
     }
 
-    /// Asks the server what the mount is: the wrong KV version would write where Airflow does not look.
     private func importer(_ server: ImportSettings.Server) async throws -> Importer {
-        let found = try await server.client.kvVersion(ofMount: settings.mountPath)
-        if let found, let given = settings.givenKVVersion, found != given {
-            throw UpstreamError(
-                .noSuchMount,
-                "the mount \(settings.mountPath)/ is KV version \(found), but kv_engine_version says \(given)")
-        }
-        let mount = VaultMount(path: settings.mountPath, kvVersion: found ?? settings.givenKVVersion ?? 2)
+        let mount = try await settings.mount(on: server)
         let importer = Importer(client: server.client, mount: mount, layout: settings.layout)
         if let first = plan.items.first { try await importer.probe(first) }
         return importer

@@ -34,6 +34,16 @@ struct ImportSettings {
         }
     }
 
+    /// The mount as the server has it: the wrong KV version would read and write where Airflow does not look.
+    func mount(on server: Server) async throws -> VaultMount {
+        let found = try await server.client.kvVersion(ofMount: mountPath)
+        if let found, let given = givenKVVersion, found != given {
+            throw UpstreamError(
+                .noSuchMount, "the mount \(mountPath)/ is KV version \(found), but kv_engine_version says \(given)")
+        }
+        return VaultMount(path: mountPath, kvVersion: found ?? givenKVVersion ?? 2)
+    }
+
     private static func server(
         _ options: TargetOptions, _ kwargs: BackendKwargs, _ environment: [String: String]
     ) throws -> Server {

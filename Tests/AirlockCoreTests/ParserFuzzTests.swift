@@ -135,7 +135,7 @@ private struct Fuzz {
 }
 
 /// https://prng.di.unimi.it/splitmix64.c
-private struct SplitMix: RandomNumberGenerator {
+struct SplitMix: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {

@@ -34,6 +34,7 @@ final class TestServer: Sendable {
         let services = Services(
             storage: storage, registry: registry, metrics: Metrics(), upstream: nil, namespaces: [],
             webhook: Webhook(secret: SecretText(TestServer.webhookSecret), now: { clock.now }),
+            reads: try await LastReads(storage: storage, now: { clock.now }),
             identity: IdentityServers(
                 reader: SignatureKeyReader(), fetcher: NobodyAnswers(), keyFolder: nil, now: { clock.now },
                 logger: Logger(label: "test")),

@@ -22,6 +22,7 @@ struct KVUpgradeTests {
     @Test func `Each secret is version 1 of its key, byte for byte, also after a restart`() async throws {
         do {
             let opened = try temporary.open()
+            try await Registry(storage: opened.storage).enable(KVUpgradeTests.old)
             let plain = KVPlain(storage: opened.storage, mount: KVUpgradeTests.old)
             for path in ["a", "team/pg", "team/deep/x"] {
                 try await plain.write(try SecretPath(path), data: KVUpgradeTests.secret)
@@ -54,6 +55,7 @@ struct KVUpgradeTests {
     {
         let storage = try temporary.open().storage
         let path = try SecretPath("a")
+        try await Registry(storage: storage).enable(KVUpgradeTests.old)
         let late = KVPlain(storage: storage, mount: KVUpgradeTests.old)
         try await late.write(path, data: KVUpgradeTests.secret)
         _ = try await upgrade(storage)
@@ -74,9 +76,9 @@ struct KVUpgradeTests {
         let storage = try temporary.open().storage
         let path = try SecretPath("a")
         let plain = KVPlain(storage: storage, mount: KVUpgradeTests.old)
-        try await plain.write(path, data: KVUpgradeTests.secret)
         let registry = try Registry(storage: storage)
         try await registry.enable(KVUpgradeTests.old)
+        try await plain.write(path, data: KVUpgradeTests.secret)
         await #expect(throws: Failure.self) {
             try await registry.tune("old/", auth: false) { [temporary] mount, transaction in
                 mount.options = ["version": "2"]

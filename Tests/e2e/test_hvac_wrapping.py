@@ -37,6 +37,8 @@ def test_a_wrapped_secret_id_is_unwrapped_once_and_logs_in(client, stranger):
     with pytest.raises(InvalidRequest) as raised:
         client.sys.unwrap(info["token"])
     assert raised.value.errors == [GONE]
+    with pytest.raises((Forbidden, InvalidRequest)):
+        stranger.sys.unwrap()
 
 
 def test_a_wrapped_token_comes_out_as_it_was_created(client):

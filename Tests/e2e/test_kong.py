@@ -9,15 +9,20 @@ MOUNTS = {"v1": "kong-v1", "v2": "kong-v2"}
 POLICY = "".join(f'path "{mount}/*" {{ capabilities = ["read"] }}\n' for mount in MOUNTS.values())
 
 
-@pytest.fixture(scope="module")
-def connection(vault_server):
-    """The administrator's: a secret `customer/acme` in a mount of each KV version, and a policy that lets Kong read both."""
-    connection = Connection(vault_server)
+def administrator(server):
+    """A connection, after it made a secret `customer/acme` in a mount of each KV version and a policy that lets Kong read both."""
+    connection = Connection(server)
     for version, mount in MOUNTS.items():
         connection.post(f"/v1/sys/mounts/{mount}", {"type": "kv", "options": {"version": version[1:]}})
     connection.put("/v1/kong-v1/customer/acme", {"name": "ACME Inc.", "token": "dG9rZW4="})
     connection.put("/v1/kong-v2/data/customer/acme", {"data": {"name": "ACME Inc.", "token": "dG9rZW4="}})
     connection.put("/v1/sys/policies/acl/kong", {"policy": POLICY})
+    return connection
+
+
+@pytest.fixture(scope="module")
+def connection(vault_server):
+    connection = administrator(vault_server)
     yield connection
     connection.close()
 
@@ -25,9 +30,8 @@ def connection(vault_server):
 class Kong:
     """The vault entity: its login and its answer to `{vault://<prefix>/<path>/<field>}`."""
 
-    def __init__(self, server, kv="v2", base_path=""):
-        self.connection = Connection(server, token=None)
-        self.kv, self.base_path = kv, base_path
+    def __init__(self, connection, kv="v2", base_path=""):
+        self.connection, self.kv, self.base_path = connection, kv, base_path
 
     def login(self, method, body):
         answer = self.connection.post(f"/v1/auth/{method}/login", body, headers={"Content-Type": "application/json"})
@@ -55,7 +59,7 @@ class Kong:
 
 @pytest.fixture(params=["v1", "v2"])
 def kong(request, vault_server, connection):
-    kong = Kong(vault_server, request.param)
+    kong = Kong(Connection(vault_server, token=None), request.param)
     yield kong
     kong.connection.close()
 

@@ -1,39 +1,17 @@
-"""Kong's logins by Kubernetes service account and by JWT, replayed like those of test_kong.py."""
-
-import http.server
-import json
-import threading
+"""Kong's logins by Kubernetes service account, by JWT and by certificate, replayed like those of test_kong.py."""
 
 import pytest
 
 from authority import Authority
-from test_kong import NAME, connection, kong  # fixtures
-
-
-class Cluster(http.server.BaseHTTPRequestHandler):
-    """A Kubernetes API that knows one service account's token."""
-
-    ACCOUNT = {"username": "system:serviceaccount:gateway:kong", "uid": "uid-1", "groups": ["system:serviceaccounts"]}
-
-    def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        known = self.path == "/apis/authentication.k8s.io/v1/tokenreviews" and asked["spec"]["token"] == self.server.token
-        status = {"authenticated": True, "user": self.ACCOUNT, "audiences": asked["spec"].get("audiences", [])} if known else {"authenticated": False, "user": {}, "error": "unknown"}
-        body = json.dumps({"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "metadata": {}, "spec": asked["spec"], "status": status}).encode()
-        self.send_response(201)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+from client_certificates import LOGIN, Client, files, tls_servers  # fixtures among them
+from issuers import Cluster
+from test_kong import MOUNTS, NAME, Kong, administrator, connection, kong  # fixtures among them
 
 
 def service_account(authority, name):
     """The token that Kubernetes mounts into a pod."""
     claims = {"kubernetes.io": {"namespace": "gateway", "serviceaccount": {"name": name, "uid": "uid-1"}}}
-    return authority.jwt(iss="https://kubernetes.default.svc", sub=f"system:serviceaccount:gateway:{name}", aud=["https://kubernetes.default.svc"], **claims)
+    return authority.jwt(iss="https://kubernetes.default.svc", sub=f"system:serviceaccount:gateway:{name}", aud=["https://k"], **claims)
 
 
 @pytest.fixture(scope="module")
@@ -43,26 +21,24 @@ def authority(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(authority):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Cluster)
-    server.token = service_account(authority, "kong")
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    cluster = Cluster({"username": "system:serviceaccount:gateway:kong", "uid": "uid-1"})
+    yield cluster
+    cluster.close()
 
 
 def test_a_service_account_of_kubernetes_reads(kong, connection, cluster, authority):
     connection.post("/v1/sys/auth/kubernetes", {"type": "kubernetes"})
     configured = connection.post("/v1/auth/kubernetes/config", {
-        "kubernetes_host": f"http://127.0.0.1:{cluster.server_port}", "kubernetes_ca_cert": authority.path.read_text(), "disable_local_ca_jwt": True})
+        "kubernetes_host": cluster.url, "kubernetes_ca_cert": authority.path.read_text(), "disable_local_ca_jwt": True})
     assert configured.status == 204, configured
     connection.post("/v1/auth/kubernetes/role/kong", {
         "bound_service_account_names": "kong", "bound_service_account_namespaces": "gateway", "token_policies": "kong", "token_ttl": "20m"})
-    assert kong.login("kubernetes", {"role": "kong", "jwt": cluster.token}).reference(NAME) == "ACME Inc."
+    assert kong.login("kubernetes", {"role": "kong", "jwt": service_account(authority, "kong")}).reference(NAME) == "ACME Inc."
     stranger = kong.connection.post("/v1/auth/kubernetes/login", {"role": "kong", "jwt": service_account(authority, "other")}, token=None)
     assert stranger.status == 403
+    cluster.verdict = {"authenticated": False, "user": {}, "error": "unknown"}
+    assert kong.connection.post("/v1/auth/kubernetes/login", {"role": "kong", "jwt": service_account(authority, "kong")}, token=None).status == 403
+    cluster.reset()
 
 
 def test_a_jwt_reads(kong, connection, authority):
@@ -75,3 +51,20 @@ def test_a_jwt_reads(kong, connection, authority):
     assert kong.login("jwt", {"role": "kong", "jwt": token}).reference(NAME) == "ACME Inc."
     for wrong in [authority.jwt(iss="https://idp.example", sub="kong", aud="other"), authority.jwt(seconds=-600, iss="https://idp.example", sub="kong", aud="vault")]:
         assert kong.connection.post("/v1/auth/jwt/login", {"role": "kong", "jwt": wrong}, token=None).status == 400
+
+
+def test_a_certificate_reads(tls_servers, files):
+    """`cert_auth_cert` and `cert_auth_cert_key`, with `cert_auth_role_name` and without."""
+    for server in tls_servers:
+        root, client = administrator(server), Client(server, files)
+        made = root.post("/v1/auth/cert/certs/kong", {"certificate": files.root.pem, "allowed_common_names": "svc.*", "token_policies": "kong", "token_ttl": "20m"})
+        assert made.status == 204, made
+        for kv in MOUNTS:
+            for body in ({"name": "kong"}, {}):
+                kong = Kong(client.connection("good"), kv).login("cert", body)
+                assert kong.reference(NAME) == "ACME Inc."
+                assert kong.read("customer/nobody").status == 404
+                kong.connection.close()
+        for certificate, name in (("stranger", "kong"), ("none", "kong"), ("good", "other")):
+            assert client.send("POST", LOGIN, {"name": name}, certificate).status == 400
+        root.close()

@@ -8,37 +8,13 @@ import pytest
 
 from authority import Authority
 from conftest import chosen
-from issuers import Issuer, Key, part
-from twins import Twins
+from issuers import Cluster, Issuer, Key, part
+from twins import Twins, reason
 from wire import Connection
 
-REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
 EC, RSA, ED, OTHER = Key("p256"), Key("rsa"), Key("ed25519"), Key("p256")
 ROLE = {"bound_service_account_names": "app,web*", "bound_service_account_namespaces": ["default", "ns-*"], "token_policies": "p1", "token_ttl": "20m"}
 USER = {"username": "system:serviceaccount:default:app", "uid": "uid-1"}
-
-
-class Cluster(Issuer):
-    """An API server that gives every token the same review."""
-
-    def __init__(self, context=None):
-        super().__init__(context)
-        self.answers[REVIEWS] = self.review
-        self.reset()
-
-    def reset(self):
-        self.status, self.raw = 201, None
-        self.verdict = {"authenticated": True, "user": dict(USER), "audiences": ["https://k"]}
-        self.requests.clear()
-
-    def review(self, body, headers):
-        spec = json.loads(body)["spec"]
-        return self.status, self.raw if self.raw is not None else {"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "spec": spec, "status": self.verdict}
-
-    @property
-    def asked(self):
-        """The bearers and bodies it was asked with."""
-        return [(headers["Authorization"], json.loads(body)["spec"]) for _, path, headers, body in self.requests if path == REVIEWS]
 
 
 def claims(namespace="default", name="app", uid="uid-1", **more):
@@ -63,7 +39,7 @@ def authority(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def running(authority):
-    cluster = Cluster(authority.server())
+    cluster = Cluster(USER, authority.server())
     yield cluster
     cluster.close()
 
@@ -91,10 +67,6 @@ def trust(twins, **more):
 
 def login(twins, token, role="r", **more):
     return twins.send("POST", "auth/kubernetes/login", {"role": role, "jwt": token}, token=None, **more)
-
-
-def reason(answer):
-    return answer.json["errors"][0] if answer.status != 200 else "200"
 
 
 def test_the_configuration_is_checked_and_read_back_as_on_the_real_server(twins):
@@ -131,6 +103,7 @@ def test_a_role_reads_back_as_on_the_real_server(twins, bodies):
         twins.done("POST", "auth/kubernetes/role/Kept", body)
         twins.done("GET", "auth/kubernetes/role/kept")
     assert twins.done("LIST", "auth/kubernetes/role").data["keys"] == ["kept", "r"]
+    assert twins.done("LIST", "auth/kubernetes/role?after=kept&limit=1&foo=1").data["keys"] == ["r"]
     twins.done("DELETE", "auth/kubernetes/role/kept")
 
 
@@ -151,6 +124,12 @@ def test_the_reviewers_token_is_sent_instead_of_the_clients_when_there_is_one(tw
     assert login(twins, EC.sign(claims())).status == 200
     assert {bearer for bearer, _ in cluster.asked} == {"Bearer reviewer"}
     trust(twins)
+
+
+def test_what_a_login_says_too_much_is_named_in_a_warning(twins, cluster):
+    body = {"role": "r", "jwt": EC.sign(claims()), "password": "x"}
+    warned = twins.done("POST", "auth/kubernetes/login", body, token=None).json["warnings"]
+    assert warned == ["Endpoint ignored these unrecognized parameters: [password]"]
 
 
 def test_whoever_does_not_say_enough_is_told_so(twins, cluster):
@@ -224,13 +203,19 @@ def test_the_role_names_the_audience_and_the_alias(twins, cluster):
     twins.done("DELETE", "auth/kubernetes/role/aud")
 
 
-@pytest.mark.parametrize("token, why", [
-    (lambda: "junk", "permission denied"), (lambda: "a.b.c", "permission denied"), (lambda: ED.sign(claims()), "unexpected algorithm"),
-    (lambda: RSA.sign(claims(), "PS256"), "unexpected algorithm"), (lambda: RSA.sign(claims()), "200"),
-    (lambda: f"{part({'alg': 'none'})}.{part(claims())}.", "permission denied"), (lambda: f"{part({'alg': 'HS256'})}.{part(claims())}.AAAA", "permission denied"),
-    (lambda: f"{part({'alg': 'ES256'})}.{part(claims())}.AAAA", "200")], ids=str)
-def test_without_keys_the_cluster_alone_judges_a_signature(twins, cluster, token, why):
-    assert why in reason(login(twins, token()))
+UNVERIFIED = {
+    "junk": (lambda: "junk", "permission denied"), "three words": (lambda: "a.b.c", "permission denied"),
+    "EdDSA": (lambda: ED.sign(claims()), "unexpected algorithm"), "PS256": (lambda: RSA.sign(claims(), "PS256"), "unexpected algorithm"),
+    "RS256": (lambda: RSA.sign(claims()), "200"), "none": (lambda: f"{part({'alg': 'none'})}.{part(claims())}.", "permission denied"),
+    "HS256": (lambda: f"{part({'alg': 'HS256'})}.{part(claims())}.AAAA", "permission denied"),
+    "a made-up signature": (lambda: f"{part({'alg': 'ES256'})}.{part(claims())}.AAAA", "200"),
+}
+
+
+@pytest.mark.parametrize("token", UNVERIFIED)
+def test_without_keys_the_cluster_alone_judges_a_signature(twins, cluster, token):
+    made, why = UNVERIFIED[token]
+    assert why in reason(login(twins, made()))
 
 
 def test_keys_are_checked_before_the_cluster_is_asked_and_never_instead(twins, cluster):
@@ -290,14 +275,21 @@ def test_without_reviews_the_clusters_keys_decide(offline, source):
         with_keys.close()
 
 
+IMPOSSIBLE = {
+    "no reviews and no keys": {"disable_token_review": True},
+    "no reviews and two sources of keys": {"disable_token_review": True, "pem_keys": [EC.pem], "jwks_url": "https://x"},
+    "no reviews and a reviewer": {"disable_token_review": True, "pem_keys": [EC.pem], "token_reviewer_jwt": "x"},
+    "reviews and keys from a URL": {"kubernetes_host": "https://x", "jwks_url": "https://x"},
+    "a cluster in the clear": {"kubernetes_host": "http://example.org", "kubernetes_ca_cert": "x"},
+    "a cluster that is no URL": {"kubernetes_host": "example.org", "kubernetes_ca_cert": "x"},
+    "an authority that is none": {"kubernetes_host": "https://x", "kubernetes_ca_cert": "junk"},
+}
+
+
 @pytest.mark.usefixtures("airlock_only")
-@pytest.mark.parametrize("body", [
-    {"disable_token_review": True}, {"disable_token_review": True, "pem_keys": [EC.pem], "jwks_url": "https://x"},
-    {"disable_token_review": True, "pem_keys": [EC.pem], "token_reviewer_jwt": "x"}, {"kubernetes_host": "https://x", "jwks_url": "https://x"},
-    {"kubernetes_host": "http://example.org", "kubernetes_ca_cert": "x"}, {"kubernetes_host": "example.org", "kubernetes_ca_cert": "x"},
-    {"kubernetes_host": "https://x", "kubernetes_ca_cert": "junk"}], ids=str)
+@pytest.mark.parametrize("body", IMPOSSIBLE)
 def test_a_configuration_that_cannot_be_kept_is_refused(offline, body):
-    assert offline.post("/v1/auth/offline/config", body).status == 400
+    assert offline.post("/v1/auth/offline/config", IMPOSSIBLE[body]).status == 400
     assert offline.get("/v1/auth/offline/config").status == 404
 
 

@@ -77,7 +77,7 @@ def test_an_address_that_a_stranger_claims_is_refused_on_both_surfaces(start):
     server.stop()
     server = start(x_forwarded_for_authorized_addrs=["10.0.0.0/8"])
     answer = Connection(server).get("/v1/sys/health", headers={"X-Forwarded-For": "10.0.0.1"})
-    # VAULT-PROTOCOL is silent; with x_forwarded_for_reject_not_authorized OpenBao 2.7.2 answers exactly this.
+    # With x_forwarded_for_reject_not_authorized OpenBao 2.7.2 answers exactly this.
     assert (answer.status, answer.errors) == (
         400, ["client address not authorized for x-forwarded-for and configured to reject connection"])
     assert Connection(server).get("/v1/sys/health").status == 200

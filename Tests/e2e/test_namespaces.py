@@ -1,5 +1,5 @@
-"""Namespaces against both servers: the command line, hvac, and the requests that LiteLLM sends; then what somebody with all
-power in one namespace would try to get at another."""
+"""Namespaces against both servers: the command line and hvac (LiteLLM: test_litellm.py); then what somebody with all power in one
+namespace would try to get at another."""
 
 import itertools
 import json
@@ -65,26 +65,6 @@ def test_hvac_lives_in_the_namespace_it_names(vault_server):
 
 def hvac_lookup(server, name):
     return Connection(server).get(f"/v1/sys/namespaces/{name}").data
-
-
-def test_the_requests_of_litellm_with_the_namespace_in_the_path(vault_server):
-    """As its documentation gives them: the login names the namespace in a header, reads and writes in the path."""
-    login = make(vault_server, "litellm")
-    client = Connection(vault_server, token=None)
-    answer = client.post("/v1/auth/approle/login", login, headers={"X-Vault-Namespace": "litellm"})
-    assert answer.status == 200
-    auth = answer.json["auth"]
-    assert auth["lease_duration"] > 0
-    client.token = auth["client_token"]
-    url = "/v1/litellm/kv/data/litellm/virtual-key"
-    assert client.get(url).status == 404
-    assert client.post(url, {"data": {"key": "sk-1", "description": "first"}}).status == 200
-    assert client.get(url).data["data"]["key"] == "sk-1"
-    assert client.post(url, {"data": {"key": "sk-2", "description": "second"}}).status == 200
-    assert client.get(url).data["data"]["key"] == "sk-2"
-    assert client.delete(url).status == 204
-    assert client.get(url).status == 404
-    assert client.get("/v1/kv/data/litellm/virtual-key", headers={"X-Vault-Namespace": "litellm"}).status == 404
 
 
 def test_conn_import_writes_into_the_namespace_it_is_given(vault_server, tmp_path):

@@ -14,13 +14,6 @@ from front import UPSTREAM_POLICY, Front, Upstream, done, outcome, value
 from raft_openbao import RaftOpenBao
 from servers import wait_until
 
-TLS_LISTENER = """
-listener "tcp" {{
-  address       = "127.0.0.1:{port}"
-  tls_cert_file = "{certificate}"
-  tls_key_file  = "{key}"
-}}
-"""
 SERVICE_ACCOUNT = {
     "iss": "kubernetes/serviceaccount", "sub": "system:serviceaccount:default:airlock", "aud": ["openbao"],
     "kubernetes.io": {"namespace": "default", "serviceaccount": {"name": "airlock", "uid": "uid-123"}}}
@@ -39,9 +32,8 @@ def authority(folder):
 @pytest.fixture(scope="module")
 def bao(folder, authority):
     """With a second listener, which asks for client certificates."""
-    certificate, key = authority.issue("openbao")
-    port = servers.free_port()
-    bao = RaftOpenBao(folder / "bao", TLS_LISTENER.format(port=port, certificate=certificate, key=key))
+    port, listener = servers.tls_listener(*authority.issue("openbao"))
+    bao = RaftOpenBao(folder / "bao", listener)
     bao.tls_url = f"https://127.0.0.1:{port}"
     yield bao
     bao.stop()

@@ -13,7 +13,7 @@ from authority import Authority
 from front import done, value
 from raft_openbao import RaftOpenBao
 from servers import wait_until
-from test_read_through_logins import SERVICE_ACCOUNT, TLS_LISTENER, token_reviews
+from test_read_through_logins import SERVICE_ACCOUNT, token_reviews
 from wire import Connection
 
 SOCKET_LISTENER = """
@@ -32,12 +32,10 @@ class Bao(RaftOpenBao):
         folder.mkdir()
         self.authority = Authority(folder, "authority")
         self.stranger = Authority(folder, "stranger")
-        certificate, key = self.authority.issue("openbao")
         self.own, self.own_key = self.authority.issue("airlock")
-        port = servers.free_port()
+        port, listener = servers.tls_listener(*self.authority.issue("openbao"))
         self.tls_url, self.socket = f"https://127.0.0.1:{port}", str(folder / "bao.sock")
-        super().__init__(folder / "bao", TLS_LISTENER.format(port=port, certificate=certificate, key=key)
-                         + SOCKET_LISTENER.format(path=self.socket))
+        super().__init__(folder / "bao", listener + SOCKET_LISTENER.format(path=self.socket))
         self.client = Connection(self)
         self.fill(cluster)
 

@@ -1,5 +1,6 @@
 """What scripts and operators rely on in `airlock serve`: its files, its tokens, how it ends, and what it refuses."""
 
+import contextlib
 import re
 import signal
 import socket
@@ -9,6 +10,8 @@ import subprocess
 import pytest
 
 import servers
+from conftest import BOTH, chosen
+from raft_openbao import RaftOpenBao
 from servers import wait_until
 from wire import Connection
 
@@ -162,6 +165,44 @@ def test_secrets_tokens_policies_and_mounts_survive_a_restart(start_airlock):
 
 
 # What it refuses
+
+
+NARROW = 'path "auth/token/lookup-self" { capabilities = ["read"] }'
+
+
+@pytest.fixture(params=BOTH)
+def lasting(request, tmp_path, start_airlock):
+    """A server, and a call that starts it again on what it had."""
+    if request.param not in chosen(request.config):
+        pytest.skip("not chosen")
+    if request.param == "airlock":
+        server = start_airlock()
+        yield server, lambda: (server.stop(), start_airlock())[1]
+        return
+    bao = RaftOpenBao(tmp_path / "bao")
+    yield bao, lambda: (bao.stop(), bao.start(), bao)[2]
+    bao.stop()
+
+
+def test_a_default_policy_that_somebody_wrote_stays_as_it_is(lasting):
+    """Nor does an upgrade change it: what an administrator took from every token, no later start gives back."""
+    server, again = lasting
+    assert Connection(server).put("/v1/sys/policies/acl/default", {"policy": NARROW}).status == 204
+    after = Connection(again())
+    assert after.get("/v1/sys/policies/acl/default").data["policy"] == NARROW
+    token = after.post("/v1/auth/token/create", {"policies": ["default"]}).json["auth"]["client_token"]
+    assert after.get("/v1/auth/token/lookup-self", token=token).status == 200
+    assert after.get("/v1/cubbyhole/a", token=token).status == 403
+
+
+def test_a_default_policy_that_is_missing_is_written_anew(start_airlock):
+    server = start_airlock()
+    written = Connection(server).get("/v1/sys/policies/acl/default").data["policy"]
+    assert server.stop() == 0
+    with contextlib.closing(sqlite3.connect(server.data / "store.db")) as database:
+        assert database.execute("DELETE FROM record WHERE kind = 'policy' AND name = 'default'").rowcount == 1
+        database.commit()
+    assert Connection(start_airlock()).get("/v1/sys/policies/acl/default").data["policy"] == written
 
 
 def test_a_second_server_on_the_same_data_directory_is_refused_and_the_first_serves_on(start_airlock):

@@ -5,6 +5,10 @@ from comparison import comparable, first_difference, same
 from wire import Connection
 
 
+def reason(answer):
+    return answer.json["errors"][0] if answer.status != 200 else "200"
+
+
 class Twins:
     """Both servers, or the chosen one."""
 

@@ -131,8 +131,8 @@ extension ConnectionLint.Linter {
 
     private func looksEncoded(_ bytes: [UInt8]) -> Bool {
         bytes.indices.dropLast(2).contains { index in
-            bytes[index] == UInt8(ascii: "%") && PythonQuoting.hexValue(bytes[index + 1]) != nil
-                && PythonQuoting.hexValue(bytes[index + 2]) != nil
+            bytes[index] == UInt8(ascii: "%") && Hexadecimal.value(bytes[index + 1]) != nil
+                && Hexadecimal.value(bytes[index + 2]) != nil
         }
     }
 
@@ -155,7 +155,7 @@ extension ConnectionLint.Linter {
         guard (0...65535).contains(port) else {
             add(
                 .portOutOfRange, at: offset, .port, "a port is between 0 and 65535",
-                fix: "correct the port at byte \(offset)")
+                fix: "correct the port")
             return
         }
         if case .integer = member.value { return }
@@ -191,7 +191,7 @@ extension ConnectionLint.Linter {
             guard !hasError else { return }
             add(
                 .refused, at: start + (error.offset ?? 0), error.field, error.reason.rawValue,
-                fix: "correct the value at byte \(start + (error.offset ?? 0))")
+                fix: "correct the value")
             return
         }
         guard fields[.uri] == nil, !hasError else { return }

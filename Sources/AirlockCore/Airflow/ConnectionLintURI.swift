@@ -188,7 +188,7 @@ extension ConnectionLint.Linter {
 
     private func escapedByte(at index: Int, in range: Range<Int>) -> UInt8? {
         guard index + 2 < range.upperBound, bytes[index] == UInt8(ascii: "%"),
-            let high = PythonQuoting.hexValue(bytes[index + 1]), let low = PythonQuoting.hexValue(bytes[index + 2])
+            let high = Hexadecimal.value(bytes[index + 1]), let low = Hexadecimal.value(bytes[index + 2])
         else { return nil }
         return high << 4 | low
     }

@@ -51,11 +51,17 @@ package enum ConnectionPayload {
             (.login, connection.login), (.password, connection.password), (.schema, connection.schema),
         ]
         var members = texts.compactMap { field, text in text.map { JSON.Member(field.rawValue, .string($0)) } }
-        if let port = connection.port {
-            // Airflow takes the number 0 for no port at all, but reads the text.
-            members.append(.init(Field.port.rawValue, port == 0 ? "0" : .integer(port)))
-        }
+        if connection.port != nil { members.append(.init(Field.port.rawValue, port(connection))) }
         if let extra = connection.extra { members.append(.init(Field.extra.rawValue, .string(extra))) }
         return members
+    }
+
+    /// The field `port`. Airflow takes the number 0 for no port at all, but reads the text.
+    static func port(_ connection: Connection) -> JSON {
+        switch connection.port {
+        case nil: .null
+        case 0: "0"
+        case let port?: .integer(port)
+        }
     }
 }

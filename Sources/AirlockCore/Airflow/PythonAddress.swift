@@ -64,5 +64,5 @@ enum PythonAddress {
             }
     }
 
-    private static func isHex(_ byte: UInt8) -> Bool { PythonQuoting.hexValue(byte) != nil }
+    private static func isHex(_ byte: UInt8) -> Bool { Hexadecimal.value(byte) != nil }
 }

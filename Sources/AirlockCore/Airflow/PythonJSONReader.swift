@@ -294,7 +294,7 @@ extension PythonJSONReader {
         guard index + 4 <= bytes.count else { return nil }
         var value: UInt32 = 0
         for byte in bytes[index..<(index + 4)] {
-            guard let digit = PythonQuoting.hexValue(byte) else { return nil }
+            guard let digit = Hexadecimal.value(byte) else { return nil }
             value = value << 4 | UInt32(digit)
         }
         return value

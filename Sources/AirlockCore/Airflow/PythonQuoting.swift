@@ -3,15 +3,6 @@
 enum PythonQuoting {
     typealias Bytes = UnsafeBufferPointer<UInt8>
 
-    static func hexValue(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case 0x30...0x39: byte - 0x30
-        case 0x41...0x46: byte - 0x41 + 10
-        case 0x61...0x66: byte - 0x61 + 10
-        default: nil
-        }
-    }
-
     /// `unquote(text)`.
     ///
     /// Python decodes each run of ASCII on its own and Swift all of it at once. That makes no difference: what stands
@@ -48,7 +39,7 @@ enum PythonQuoting {
             var byte = bytes[index]
             index += 1
             if byte == UInt8(ascii: "%"), index + 1 < bytes.count,
-                let high = hexValue(bytes[index]), let low = hexValue(bytes[index + 1])
+                let high = Hexadecimal.value(bytes[index]), let low = Hexadecimal.value(bytes[index + 1])
             {
                 byte = high << 4 | low
                 index += 2

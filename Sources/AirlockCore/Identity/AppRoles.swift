@@ -37,6 +37,7 @@ package struct AppRoles: Sendable {
         let key = roleKey(name)
         let roles = self
         return try await storage.write { transaction in
+            try mount.checkMounted(transaction)
             let found = try transaction.value(AppRole.self, key)
             guard creates || found != nil else { throw AirlockError.unsupportedPath }
             var role = found ?? AppRole(roleID: RandomText.uuid())
@@ -260,7 +261,7 @@ package struct AppRoles: Sendable {
     private func credentials(
         _ reader: any StorageReader, roleID: String, secretID: String?, source: String?
     ) throws -> Credentials {
-        guard try Login.isOpen(reader, at: mount),
+        guard try mount.isMounted(reader),
             let name = try reader.record(roleIDKey(roleID)).map({ String(decoding: $0, as: UTF8.self) }),
             let role = try reader.value(AppRole.self, RecordKey(.role, scope: mount.uuid, name))
         else { throw AppRoles.refused }

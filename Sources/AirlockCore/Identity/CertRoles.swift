@@ -7,62 +7,18 @@ package struct CertRoles: Sendable {
         package init() {}
     }
 
-    private let storage: any Storage
+    package let records: LoginRecords<CertRole, Configuration>
     private let tokens: Tokens
-    private let mount: Mount
 
     package init(storage: any Storage, mount: Mount, now: @escaping Now) {
-        self.storage = storage
-        self.mount = mount
+        records = LoginRecords(storage: storage, mount: mount)
         tokens = Tokens(storage: storage, namespace: mount.namespace, now: now)
-    }
-
-    private func key(_ name: String) -> RecordKey { RecordKey(.role, scope: mount.uuid, name.lowercased()) }
-    private var configurationKey: RecordKey { RecordKey(.loginConfig, scope: mount.uuid, "config") }
-
-    // MARK: Roles
-
-    package func names() throws -> [String] { try storage.read { try $0.names(.role, scope: mount.uuid) } }
-
-    package func role(_ name: String) throws -> CertRole? {
-        try storage.read { try $0.value(CertRole.self, key(name)) }
     }
 
     /// - Parameter name: one role; empty for all of them.
     package func roles(named name: String) throws -> [(name: String, role: CertRole)] {
-        guard name.isEmpty else { return try role(name).map { [(name.lowercased(), $0)] } ?? [] }
-        return try storage.read { try $0.values(CertRole.self, .role, scope: mount.uuid) }.map { ($0.name, $0.value) }
-    }
-
-    /// Makes the role when it is not there, then changes it.
-    package func update(_ name: String, _ change: @escaping @Sendable (inout CertRole) throws -> Void) async throws {
-        let key = key(name)
-        try await storage.write { transaction in
-            var role = try transaction.value(CertRole.self, key) ?? CertRole()
-            try change(&role)
-            try role.check()
-            try transaction.put(key, value: role)
-        }
-    }
-
-    package func delete(_ name: String) async throws {
-        let key = key(name)
-        try await storage.write { try $0.delete(key) }
-    }
-
-    // MARK: Configuration
-
-    package func configuration() throws -> Configuration {
-        try storage.read { try $0.value(Configuration.self, configurationKey) } ?? Configuration()
-    }
-
-    package func configure(_ change: @escaping @Sendable (inout Configuration) throws -> Void) async throws {
-        let key = configurationKey
-        try await storage.write { transaction in
-            var configuration = try transaction.value(Configuration.self, key) ?? Configuration()
-            try change(&configuration)
-            try transaction.put(key, value: configuration)
-        }
+        guard name.isEmpty else { return try records.role(name).map { [(name.lowercased(), $0)] } ?? [] }
+        return try records.roles()
     }
 
     // MARK: Logging in
@@ -75,7 +31,7 @@ package struct CertRoles: Sendable {
     {
         try role.token.checkSource(source)
         guard !client.commonName.isEmpty else { throw AirlockError(.vaultServerError, "missing name in alias") }
-        var login = Login(mount: mount, role: name, settings: role.token, identity: client.commonName)
+        var login = Login(mount: records.mount, role: name, settings: role.token, identity: client.commonName)
         login.displayName = role.displayName.isEmpty ? name : role.displayName
         login.metadata = [
             "authority_key_id": client.authorityKeyID, "cert_name": name, "common_name": client.commonName,
@@ -86,16 +42,14 @@ package struct CertRoles: Sendable {
         }
         login.certificateDigest = digest(client)
         login.source = source
-        return try await storage.write { [login] transaction in
-            guard try Login.isOpen(transaction, at: mount),
-                try transaction.value(CertRole.self, key(name)) == role
-            else { throw AirlockError.badRequest("invalid certificate or no client certificate supplied") }
-            return try tokens.issue(try login.tokenRequest(transaction), in: transaction)
-        }
+        return try await records.issue(
+            login, provedWith: role, tokens: tokens,
+            else: AirlockError.badRequest("invalid certificate or no client certificate supplied"))
     }
 
     private func digest(_ client: ClientIdentity) -> String {
-        storage.digest("certificate\n" + client.certificate.map { String($0, radix: 16) }.joined(separator: ":"))
+        let digits = client.certificate.map { String($0, radix: 16) }
+        return records.storage.digest("certificate\n" + digits.joined(separator: ":"))
     }
 
     /// - Parameter client: who asks, verified against the role; not looked at where the configuration says so.

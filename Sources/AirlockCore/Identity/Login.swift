@@ -27,12 +27,6 @@ package struct Login: Sendable {
         self.identity = identity
     }
 
-    /// Whether the way to log in is still there: one that went away meanwhile issues no token.
-    package static func isOpen(_ reader: any StorageReader, at mount: Mount) throws -> Bool {
-        let key = RecordKey(.authMount, scope: mount.namespace.uuid, mount.path)
-        return try reader.value(Mount.self, key)?.uuid == mount.uuid
-    }
-
     /// - Throws: `AirlockError` for the `root` policy, which no login gives.
     package func tokenRequest(_ reader: any StorageReader) throws -> TokenRequest {
         var request = TokenRequest()

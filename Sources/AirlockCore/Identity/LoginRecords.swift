@@ -17,11 +17,16 @@ package struct LoginRecords<Role: Codable & Sendable, Config: Codable & Sendable
     package func writeConfig(_ change: @escaping @Sendable (Config?) throws -> Config) async throws {
         let key = configKey
         try await storage.write { transaction in
+            try mount.checkMounted(transaction)
             try transaction.put(key, value: change(try transaction.value(Config.self, key)))
         }
     }
 
     package func roleNames() throws -> [String] { try storage.read { try $0.names(.role, scope: mount.uuid) } }
+
+    package func roles() throws -> [(name: String, role: Role)] {
+        try storage.read { try $0.values(Role.self, .role, scope: mount.uuid) }.map { ($0.name, $0.value) }
+    }
 
     package func role(_ name: String) throws -> Role? { try storage.read { try role(name, $0) } }
 
@@ -34,6 +39,7 @@ package struct LoginRecords<Role: Codable & Sendable, Config: Codable & Sendable
     ) async throws -> Outcome {
         let key = roleKey(name)
         return try await storage.write { transaction in
+            try mount.checkMounted(transaction)
             let (role, outcome) = try change(try transaction.value(Role.self, key))
             try transaction.put(key, value: role)
             return outcome
@@ -46,15 +52,16 @@ package struct LoginRecords<Role: Codable & Sendable, Config: Codable & Sendable
     }
 
     /// The token of a login that was proved with this role.
+    /// - Parameter config: what it was proved with, where that decides.
     /// - Throws: `gone` when the role or the mount has changed meanwhile: what was proved may not be enough any more.
     package func issue(
-        _ login: Login, provedWith role: Role, config: Config, tokens: Tokens, else gone: AirlockError
+        _ login: Login, provedWith role: Role, config: Config? = nil, tokens: Tokens, else gone: AirlockError
     ) async throws -> IssuedToken where Role: Equatable, Config: Equatable {
         let (roleKey, configKey, mount) = (roleKey(login.role), configKey, mount)
         return try await storage.write { transaction in
-            guard try Login.isOpen(transaction, at: mount),
+            guard try mount.isMounted(transaction),
                 try transaction.value(Role.self, roleKey) == role,
-                try transaction.value(Config.self, configKey) == config
+                try config == nil || transaction.value(Config.self, configKey) == config
             else { throw gone }
             return try tokens.issue(try login.tokenRequest(transaction), in: transaction)
         }

@@ -37,6 +37,7 @@ package struct Users: Sendable {
         let key = key(name)
         let hash: PasswordHash? = if let password { try await hasher.hash(password) } else { nil }
         try await storage.write { transaction in
+            try mount.checkMounted(transaction)
             let found = try transaction.value(User.self, key)
             guard creates || found != nil else {
                 throw Users.unknown
@@ -81,7 +82,7 @@ package struct Users: Sendable {
         failures.succeeded(attempt)
         // The user, the password or the mount may have changed meanwhile: then this login issues no token.
         return try await storage.write { transaction in
-            guard try Login.isOpen(transaction, at: mount),
+            guard try mount.isMounted(transaction),
                 let now = try transaction.value(User.self, key(name)), now.password == user.password
             else { throw Users.refused }
             var login = Login(mount: mount, role: name, settings: now.token, identity: name)

@@ -7,17 +7,15 @@ package struct AirflowRows {
     private let keyCount: Int
     private let open: ([UInt8]) -> [UInt8]?
     private var count = 0
-    private var candidates: [ImportCandidate] = []
-    private var rejected: [ImportSource.Note] = []
+    package private(set) var source: ImportSource
 
     /// - Parameter open: decrypts a Fernet token by whichever of the keys fits; `nil` if none does.
     package init(of database: String, keyCount: Int, open: @escaping ([UInt8]) -> [UInt8]?) {
         self.database = database
+        source = ImportSource(named: database)
         self.keyCount = keyCount
         self.open = open
     }
-
-    package var source: ImportSource { ImportSource(candidates: candidates, rejected: rejected) }
 
     package mutating func add(_ values: Values, of table: AirflowTable) {
         count += 1
@@ -30,9 +28,9 @@ package struct AirflowRows {
         let target = ImportTarget(kind, team: row.team, id: row.id)
         let origin = ImportOrigin(
             source: database, line: count, row: "\(kind.rawValue) \(AirflowRows.printable(target))")
-        rejected += row.faults.map { .init(origin: origin, message: $0) }
+        for fault in row.faults { source.reject(origin, fault) }
         guard row.faults.isEmpty, let text else { return }
-        candidates.append(ImportCandidate(target, from: origin, text: text, warnings: row.warnings))
+        source.offer(ImportCandidate(target, from: origin, text: text, warnings: row.warnings))
     }
 
     /// A database holds any text as an id, also such as a terminal obeys.

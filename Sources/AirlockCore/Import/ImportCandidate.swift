@@ -1,18 +1,25 @@
-/// Where an imported value comes from: `prod.env:14`, or `airflow.db: connection pg`.
+/// Where an imported value comes from: `prod.env:14`, `prod.json:3:5`, `airflow.db: connection pg`.
 package struct ImportOrigin: Sendable, Hashable, CustomStringConvertible {
     package let source: String
-    /// Rows of a database are counted as if they were lines.
+    /// Counted from 1; 0 where the source has no lines. Rows of a database are counted as if they were lines.
     package let line: Int
+    /// Counted from 1; 0 where a line can hold one value only.
+    package let column: Int
     /// What a row is called, where there are no lines to look up.
     package let row: String?
 
-    package init(source: String, line: Int, row: String? = nil) {
+    package init(source: String, line: Int = 0, column: Int = 0, row: String? = nil) {
         self.source = source
         self.line = line
+        self.column = column
         self.row = row
     }
 
-    package var description: String { row.map { "\(source): \($0)" } ?? "\(source):\(line)" }
+    package var description: String {
+        if let row { return "\(source): \(row)" }
+        return [source, line > 0 ? String(line) : nil, column > 0 ? String(column) : nil].compactMap(\.self)
+            .joined(separator: ":")
+    }
 }
 
 /// What a connection or variable will be called in the vault.
@@ -55,71 +62,34 @@ package struct ImportTarget: Sendable, Hashable {
 package struct ImportCandidate: Sendable {
     package let target: ImportTarget
     package let origin: ImportOrigin
+    /// What Airflow would be given: a URI, a JSON object of fields, or a variable's value.
     package let text: SecretText
+    /// A variable's.
+    package let description: SecretText?
+    /// The text's lines are lines of the source.
+    package let keepsLines: Bool
     package let warnings: [String]
 
-    package init(_ target: ImportTarget, from origin: ImportOrigin, text: SecretText, warnings: [String] = []) {
+    /// The Raft storage of OpenBao and Vault takes no larger entry:
+    /// https://openbao.org/docs/configuration/storage/raft/ (`max_entry_size`).
+    package static let sizeLimit = 1 << 20
+    static let tooLarge = "the value is larger than 1 MiB, which vaults do not store"
+
+    package init(
+        _ target: ImportTarget, from origin: ImportOrigin, text: SecretText, description: SecretText? = nil,
+        keepsLines: Bool = false, warnings: [String] = []
+    ) {
         self.target = target
         self.origin = origin
         self.text = text
+        self.description = description
+        self.keepsLines = keepsLines
         self.warnings = warnings
     }
-}
 
-/// What a file holds for an import. Each kind of file has an initialiser of its own.
-package struct ImportSource: Sendable {
-    package struct Skipped: Sendable, Equatable {
-        package let name: String
-        package let origin: ImportOrigin
-    }
-
-    package struct Note: Sendable, Equatable, CustomStringConvertible {
-        package let origin: ImportOrigin
-        package let message: String
-
-        package var description: String { "\(origin): \(message)" }
-    }
-
-    package private(set) var candidates: [ImportCandidate] = []
-    package private(set) var skipped: [Skipped] = []
-    package private(set) var rejected: [Note] = []
-
-    package init(candidates: [ImportCandidate], rejected: [Note]) {
-        self.candidates = candidates
-        self.rejected = rejected
-    }
-
-    /// `AIRFLOW_CONN_<ID>` and `AIRFLOW_VAR_<KEY>` lines. A file with neither is one of `ID=uri` lines, as
-    /// `airflow connections import` takes it.
-    package init(_ file: EnvFile, named source: String) {
-        let hasPrefix = file.entries.contains { ImportSource.target(ofVariable: $0.name) != nil }
-        for entry in file.entries {
-            let origin = ImportOrigin(source: source, line: entry.line)
-            let target =
-                hasPrefix ? ImportSource.target(ofVariable: entry.name) : ImportTarget(.connection, id: entry.name)
-            guard let target else {
-                skipped.append(.init(name: entry.name, origin: origin))
-                continue
-            }
-            let warnings = entry.hasReference ? ["holds ${...} or $(...), which is imported as it stands"] : []
-            candidates.append(ImportCandidate(target, from: origin, text: entry.value, warnings: warnings))
-        }
-        rejected = file.faults.map { Note(origin: .init(source: source, line: $0.line), message: $0.reason) }
-    }
-
-    /// Airflow looks a lower- or upper-case id up by its upper-case name, so the name cannot tell which it was; ids are
-    /// lower-case by custom.
-    static func target(ofVariable name: String) -> ImportTarget? {
-        for (prefix, kind) in [("AIRFLOW_CONN_", ImportTarget.Kind.connection), ("AIRFLOW_VAR_", .variable)]
-        where name.hasPrefix(prefix) {
-            let rest = name.dropFirst(prefix.count).lowercased()
-            // AIRFLOW_CONN__<TEAM>___<ID>
-            if rest.hasPrefix("_"), let gap = rest.dropFirst().firstRange(of: "___") {
-                let (team, id) = (rest.dropFirst()[..<gap.lowerBound], rest[gap.upperBound...])
-                if !team.isEmpty, !id.isEmpty { return ImportTarget(kind, team: String(team), id: String(id)) }
-            }
-            return ImportTarget(kind, id: rest)
-        }
-        return nil
+    /// `line 17`, or `byte 5 of the value` where the value has no lines of the source's.
+    func place(of offset: Int) -> String {
+        guard keepsLines else { return "byte \(offset) of the value" }
+        return "line \(origin.line + text.revealed.utf8.prefix(offset).count { $0 == 10 })"
     }
 }

@@ -9,23 +9,29 @@ package enum ImportContent: Sendable {
     }
 
     package static func read(
-        _ text: SecretText, as kind: ImportTarget.Kind
+        _ candidate: ImportCandidate
     ) -> Result<(content: ImportContent, warnings: [String]), Refusal> {
-        switch kind {
-        case .variable: .success((.variable(Variable(value: text.revealed)), []))
-        case .connection: connection(text.revealed)
+        switch candidate.target.kind {
+        case .variable:
+            .success(
+                (
+                    .variable(Variable(value: candidate.text.revealed, description: candidate.description?.revealed)),
+                    []
+                ))
+        case .connection: connection(candidate)
         }
     }
 
     /// The text means what Airflow's workers (the Task SDK) read from it. Where another Airflow would read the same text
     /// otherwise, the stored form is one that all of them read alike.
     private static func connection(
-        _ text: String
+        _ candidate: ImportCandidate
     ) -> Result<(content: ImportContent, warnings: [String]), Refusal> {
+        let text = candidate.text.revealed
         let findings = ConnectionLint.findings(in: text)
         let errors = findings.filter { $0.severity == .error }
-        guard errors.isEmpty else { return .failure(Refusal(reasons: errors.map(said))) }
-        let warnings = findings.filter { !isSettled($0.code) }.map(said)
+        guard errors.isEmpty else { return .failure(Refusal(reasons: errors.map { said($0, candidate) })) }
+        let warnings = findings.filter { !isSettled($0.code) }.map { said($0, candidate) }
         do throws(ConnectionError) {
             // Airflow would keep a number in a text field, and most hooks fail on it.
             let content = ImportContent.connection(try ConnectionText.parse(text, dialect: .sdk, numbers: .asText))
@@ -36,8 +42,9 @@ package enum ImportContent: Sendable {
         }
     }
 
-    private static func said(_ finding: Finding) -> String {
-        "\(finding.message) (byte \(finding.offset) of the value): \(finding.fix)"
+    private static func said(_ finding: Finding, _ candidate: ImportCandidate) -> String {
+        let field = candidate.keepsLines ? finding.field.map { "\($0.rawValue): " } ?? "" : ""
+        return "\(field)\(finding.message) (\(candidate.place(of: finding.offset))): \(finding.fix)"
     }
 
     /// What the text leaves open and the stored form does not: it is the same to every Airflow.

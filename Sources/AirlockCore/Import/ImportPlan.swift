@@ -35,9 +35,8 @@ package struct ImportPlan: Sendable {
     }
 
     private mutating func judge(_ candidate: ImportCandidate) {
-        if let fault = candidate.target.fault { return reject(candidate, fault) }
         for warning in candidate.warnings { warn(candidate, warning) }
-        switch ImportContent.read(candidate.text, as: candidate.target.kind) {
+        switch ImportContent.read(candidate) {
         case .failure(let refusal): for reason in refusal.reasons { reject(candidate, reason) }
         case .success(let (content, notes)):
             for note in notes { warn(candidate, note) }
@@ -63,7 +62,8 @@ package struct ImportPlan: Sendable {
         let names = sources.flatMap { $0.candidates.map(\.origin.source) + $0.rejected.map(\.origin.source) }
         let order = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         notes.sort {
-            (order[$0.origin.source] ?? 0, $0.origin.line) < (order[$1.origin.source] ?? 0, $1.origin.line)
+            (order[$0.origin.source] ?? 0, $0.origin.line, $0.origin.column)
+                < (order[$1.origin.source] ?? 0, $1.origin.line, $1.origin.column)
         }
     }
 }
@@ -73,6 +73,15 @@ package struct ImportLayout: Sendable {
     private let kwargs: BackendKwargs
 
     package init(_ kwargs: BackendKwargs) { self.kwargs = kwargs }
+
+    /// Whether a folder below one of those is a team's.
+    package var hasTeams: Bool { kwargs.useTeamSecretsPath }
+
+    /// Every folder that `VaultBackend` looks in, in its order; none where it does not look for that kind.
+    package func folders(of kind: ImportTarget.Kind) -> [String] {
+        let paths = kind == .connection ? kwargs.connectionsPaths : kwargs.variablesPaths
+        return (paths ?? []) + (kwargs.globalSecretsPath.map { [$0] } ?? [])
+    }
 
     package func path(of target: ImportTarget) throws(BackendKwargs.Fault) -> String {
         let (key, paths) =

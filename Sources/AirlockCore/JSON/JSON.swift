@@ -35,6 +35,18 @@ package indirect enum JSON: Sendable {
         }
     }
 
+    /// One member of the object that a whole file is. Offsets count from the start of the file.
+    package struct FileMember {
+        package let name: String
+        package let nameOffset: Int
+        package let value: JSON
+        package let valueOffset: Int
+        /// Where the names of the value's own members begin, when it is an object without a flaw.
+        package let nameOffsets: [Int]
+        /// A repeated member name or half a surrogate pair, which would silently become something else.
+        package let flaw: SyntaxError?
+    }
+
     /// What is wrong with a text that is no JSON, and where. It never holds any of the text.
     package struct SyntaxError: Error, Equatable {
         /// Bytes from the start of the text.
@@ -58,6 +70,15 @@ package indirect enum JSON: Sendable {
     }
 
     package init(parsing text: String) throws(SyntaxError) { try self.init(parsing: text.utf8) }
+
+    /// Reads a file that is one object, and gives its members as they are read; a file may be larger than what one value may be.
+    /// - Parameter stringLimit: longer strings are refused before they are held a second time.
+    package static func forEachMember(
+        of bytes: [UInt8], stringLimit: Int, _ body: (FileMember) -> Void
+    ) throws(SyntaxError) {
+        var parser = JSONParser(bytes: bytes, stringLimit: stringLimit)
+        try parser.forEachMember(body)
+    }
 
     /// The value that `bytes` hold and, when it is an object, where each member's value lies in them, so that a value can be
     /// kept exactly as it was sent.

@@ -2,13 +2,17 @@
 struct JSONParser {
     private let bytes: [UInt8]
     private let refusesRepeats: Bool
+    private let stringLimit: Int
     private var position = 0
     private var depth = 0
     private var values = 0
+    /// The first place where the value says something else than it seems to: a repeated name, half a surrogate pair.
+    private var flaw: JSON.SyntaxError?
 
-    init(bytes: [UInt8], refusesRepeats: Bool = false) {
+    init(bytes: [UInt8], refusesRepeats: Bool = false, stringLimit: Int = .max) {
         self.bytes = bytes
         self.refusesRepeats = refusesRepeats
+        self.stringLimit = stringLimit
     }
 
     mutating func document() throws(JSON.SyntaxError) -> JSON {
@@ -22,9 +26,29 @@ struct JSONParser {
         skipBlanks()
         guard peek == UInt8(ascii: "{") else { return (try document(), nil) }
         var ranges = JSON.MemberRanges()
-        let json = try object { ranges.members.append(($0, $1)) }
+        let json = try object { ranges.members.append(($0, $2)) }
         try end()
         return (json, ranges)
+    }
+
+    /// Reads a text that is one object member by member, so that never more than one value is held.
+    mutating func forEachMember(_ body: (JSON.FileMember) -> Void) throws(JSON.SyntaxError) {
+        skipBlanks()
+        guard peek == UInt8(ascii: "{") else { throw failure(peek == nil ? "the file is empty" : "expected an object") }
+        try members { (parser, name, nameOffset) throws(JSON.SyntaxError) in
+            parser.values = 0
+            let valueOffset = parser.position
+            var offsets: [Int] = []
+            let value =
+                parser.peek == UInt8(ascii: "{")
+                ? try parser.object { _, offset, _ in offsets.append(offset) } : try parser.value()
+            body(
+                JSON.FileMember(
+                    name: name, nameOffset: nameOffset, value: value, valueOffset: valueOffset, nameOffsets: offsets,
+                    flaw: parser.flaw))
+            parser.flaw = nil
+        }
+        try end()
     }
 
     private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
@@ -70,7 +94,7 @@ struct JSONParser {
     }
 
     private mutating func members(
-        _ body: (inout JSONParser, String) throws(JSON.SyntaxError) -> Void
+        _ body: (inout JSONParser, String, _ nameOffset: Int) throws(JSON.SyntaxError) -> Void
     ) throws(JSON.SyntaxError) {
         try nest()
         defer { depth -= 1 }
@@ -82,12 +106,13 @@ struct JSONParser {
         }
         while true {
             guard peek == UInt8(ascii: "\"") else { throw failure("expected a member name") }
+            let nameOffset = position
             let name = try string()
             skipBlanks()
             guard peek == UInt8(ascii: ":") else { throw failure("expected ':'") }
             position += 1
             skipBlanks()
-            try body(&self, name)
+            try body(&self, name, nameOffset)
             skipBlanks()
             switch peek {
             case UInt8(ascii: ","):
@@ -101,16 +126,19 @@ struct JSONParser {
         }
     }
 
-    /// - Parameter visit: told each member's name and where its value lies.
-    private mutating func object(_ visit: (String, Range<Int>) -> Void = { _, _ in }) throws(JSON.SyntaxError) -> JSON {
+    /// - Parameter visit: told each member's name, where that begins and where its value lies.
+    private mutating func object(
+        _ visit: (_ name: String, _ nameOffset: Int, _ value: Range<Int>) -> Void = { _, _, _ in }
+    ) throws(JSON.SyntaxError) -> JSON {
         var found: [JSON.Member] = []
         var places: [ExactText: Int] = [:]
-        try members { (parser, name) throws(JSON.SyntaxError) in
+        try members { (parser, name, nameOffset) throws(JSON.SyntaxError) in
             let start = parser.position
             let member = JSON.Member(name, try parser.value())
-            visit(name, start..<parser.position)
+            visit(name, nameOffset, start..<parser.position)
             if let place = places[ExactText(name)] {
                 guard !parser.refusesRepeats else { throw parser.failure("a repeated member name") }
+                parser.flaw = parser.flaw ?? .init(offset: nameOffset, reason: "a repeated member name")
                 found[place] = member
             } else {
                 places[ExactText(name)] = found.count
@@ -177,6 +205,7 @@ struct JSONParser {
         let start = position
         while let byte = peek, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
             guard byte >= 0x20 else { throw failure("control character in a string") }
+            guard position - start < stringLimit else { throw failure("too long a string") }
             position += 1
         }
         if peek == UInt8(ascii: "\"") {
@@ -185,6 +214,7 @@ struct JSONParser {
         }
         var text = Array(bytes[start..<position])
         while let byte = peek {
+            guard text.count < stringLimit else { throw failure("too long a string") }
             position += 1
             switch byte {
             case UInt8(ascii: "\""): return try utf8(text[...])
@@ -225,7 +255,9 @@ struct JSONParser {
                     position = back
                 }
             }
-            text += String(Character(Unicode.Scalar(code) ?? "\u{FFFD}")).utf8
+            let scalar = Unicode.Scalar(code)
+            if scalar == nil { flaw = flaw ?? .init(offset: position - 6, reason: "half a surrogate pair") }
+            text += String(Character(scalar ?? "\u{FFFD}")).utf8
         default: throw failure("invalid escape in a string")
         }
     }

@@ -1,11 +1,12 @@
 /// KV version 1 on one embedded mount: a path holds one object, a write replaces it whole (VAULT-PROTOCOL 3).
 package struct KVPlain: Sendable {
     private let storage: any Storage
-    private let scope: String
+    private let mount: Mount
+    private var scope: String { mount.uuid }
 
     package init(storage: any Storage, mount: Mount) {
         self.storage = storage
-        scope = mount.uuid
+        self.mount = mount
     }
 
     package func read(_ path: SecretPath) throws -> SecretPayload? {
@@ -31,8 +32,8 @@ package struct KVPlain: Sendable {
     }
 
     private func write(_ body: @escaping @Sendable (any StorageTransaction) throws -> Void) async throws {
-        let scope = scope
         try await storage.write { transaction in
+            try mount.checkMounted(transaction)
             try KVUpgrade.check(transaction, scope: scope)
             try body(transaction)
         }
@@ -56,7 +57,10 @@ package struct KVPlain: Sendable {
     }
 
     package func delete(_ path: SecretPath) async throws {
-        let key = RecordKey(.kvSecret, scope: scope, path.text)
-        try await write { try $0.delete(key) }
+        let scope = scope
+        try await write { transaction in
+            try transaction.delete(RecordKey(.kvSecret, scope: scope, path.text))
+            try LastReads.forget(path, scope: scope, transaction)
+        }
     }
 }

@@ -21,13 +21,14 @@ package struct KVVersioned: Sendable {
     }
 
     private let storage: any Storage
-    /// The mount's uuid: what its records are scoped to, so that a remount moves them and a disable drops them.
-    private let scope: String
+    private let mount: Mount
+    /// What the records belong to, so that a remount moves them and a disable drops them.
+    private var scope: String { mount.uuid }
     private let now: Now
 
     package init(storage: any Storage, mount: Mount, now: @escaping Now) {
         self.storage = storage
-        scope = mount.uuid
+        self.mount = mount
         self.now = now
     }
 
@@ -76,7 +77,7 @@ package struct KVVersioned: Sendable {
 
     package func write(_ path: SecretPath, data: SecretPayload, cas: Int?) async throws -> Stored {
         let (scope, now) = (scope, now())
-        return try await storage.write { transaction in
+        return try await transact { transaction in
             let config = try KVVersioned.config(transaction, scope)
             let metadata = try KVVersioned.metadata(transaction, scope, path) ?? KVMetadata(now: now)
             try metadata.check(cas: cas, config: config)
@@ -88,7 +89,7 @@ package struct KVVersioned: Sendable {
     /// - Returns: what was written; `nil` when there is no such key; the deleted version when the latest is gone.
     package func patch(_ path: SecretPath, merge: JSON, cas: Int?) async throws -> Stored? {
         let (scope, now) = (scope, now())
-        return try await storage.write { transaction in
+        return try await transact { transaction in
             let config = try KVVersioned.config(transaction, scope)
             guard let metadata = try KVVersioned.metadata(transaction, scope, path) else { return nil }
             try metadata.check(cas: cas, config: config)
@@ -124,12 +125,13 @@ package struct KVVersioned: Sendable {
     /// Removes every version and the key itself.
     package func deleteMetadata(_ path: SecretPath) async throws {
         let scope = scope
-        try await storage.write { transaction in
+        try await transact { transaction in
             guard let metadata = try KVVersioned.metadata(transaction, scope, path) else { return }
             for version in metadata.versions.keys {
                 try transaction.delete(RecordKey(.kvVersion, scope: scope, path.text, version: version))
             }
             try transaction.delete(RecordKey(.kvMetadata, scope: scope, path.text))
+            try LastReads.forget(path, scope: scope, transaction)
         }
     }
 
@@ -140,7 +142,7 @@ package struct KVVersioned: Sendable {
         _ path: SecretPath, cas: Int?, creates: Bool, _ change: @escaping @Sendable (inout KVMetadata) throws -> Void
     ) async throws -> KVConfig? {
         let (scope, now) = (scope, now())
-        return try await storage.write { transaction in
+        return try await transact { transaction in
             let found = try KVVersioned.metadata(transaction, scope, path)
             guard creates || found != nil else { return nil }
             if found == nil, let cas, cas != 0 {
@@ -159,7 +161,7 @@ package struct KVVersioned: Sendable {
 
     package func updateConfig(_ change: @escaping @Sendable (inout KVConfig) -> Void) async throws {
         let scope = scope
-        try await storage.write { transaction in
+        try await transact { transaction in
             var config = try KVVersioned.config(transaction, scope)
             change(&config)
             try transaction.put(KVVersioned.configKey(scope), value: config)
@@ -168,12 +170,21 @@ package struct KVVersioned: Sendable {
 
     // MARK: The steps
 
+    private func transact<Result: Sendable>(
+        _ body: @escaping @Sendable (any StorageTransaction) throws -> Result
+    ) async throws -> Result {
+        try await storage.write { transaction in
+            try mount.checkMounted(transaction)
+            return try body(transaction)
+        }
+    }
+
     private func change(
         _ path: SecretPath,
         _ body: @escaping @Sendable (inout KVMetadata, KVConfig, any StorageTransaction) throws -> Void
     ) async throws {
         let scope = scope
-        try await storage.write { transaction in
+        try await transact { transaction in
             guard var metadata = try KVVersioned.metadata(transaction, scope, path) else { return }
             try body(&metadata, try KVVersioned.config(transaction, scope), transaction)
             try transaction.put(RecordKey(.kvMetadata, scope: scope, path.text), value: metadata)

@@ -36,19 +36,8 @@ package final class AuditLog: Sendable {
             return text.withUTF8 { bytes in
                 var code = HMAC<SHA256>(key: key)
                 code.update(data: UnsafeRawBufferPointer(bytes))
-                return AuditLog.hexadecimal(code.finalize())
+                return code.finalize().withUnsafeBytes(Hexadecimal.text)
             }
-        }
-    }
-
-    private static func hexadecimal(_ code: HMAC<SHA256>.MAC) -> String {
-        let digits: StaticString = "0123456789abcdef"
-        return String(unsafeUninitializedCapacity: 2 * code.byteCount) { text in
-            for (index, byte) in code.enumerated() {
-                text[2 * index] = digits.utf8Start[Int(byte >> 4)]
-                text[2 * index + 1] = digits.utf8Start[Int(byte & 15)]
-            }
-            return 2 * code.byteCount
         }
     }
 

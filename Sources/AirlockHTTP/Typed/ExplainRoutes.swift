@@ -5,22 +5,22 @@ import HTTPTypes
 /// the secret: what is in it is not told.
 enum ExplainRoutes {
     static let connection: TypedSurface.Handler = { call in
-        try await explain(.connection, call.surface.settings.connectionsPaths, call)
+        try await explain(.connection, Connection.self, call)
     }
 
     static let variable: TypedSurface.Handler = { call in
-        try await explain(.variable, call.surface.settings.variablesPaths, call)
+        try await explain(.variable, Variable.self, call)
     }
 
-    private static func explain(
-        _ kind: Explanation.Kind, _ folders: [String]?, _ call: TypedCall
+    private static func explain<Model: TypedModel>(
+        _ kind: Explanation.Kind, _ model: Model.Type, _ call: TypedCall
     ) async throws -> TypedResponse {
         guard try call.requirePrincipal().access.allows(.read, on: "sys/airlock/explain") else {
             throw AirlockError.permissionDenied
         }
-        try MountedSecrets.checkID(call.id)
+        try Model.checkID(call.id, at: ["path", Model.idMember])
         let services = call.surface.services
-        let (folders, mountPoint) = try call.folders(folders, kind: kind.rawValue)
+        let (folders, mountPoint) = try call.folders(Model.folders(call.surface.settings), setting: Model.setting)
         let mountPath = mountPoint.split(separator: "/").joined(separator: "/") + "/"
         guard let mount = services.mount(for: mountPath, opening: try call.requirePrincipal()), mount.path == mountPath
         else {

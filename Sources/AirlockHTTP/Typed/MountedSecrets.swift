@@ -1,8 +1,8 @@
 import AirlockCore
 import HTTPTypes
 
-/// The secrets of one kind, `connections/<id>` or `variables/<id>`, on one mount of either KV version, reached with a
-/// principal's rights on the Vault surface's paths.
+/// The secrets of one kind, `connections/<id>` or `connections/<team>/<id>`, on one mount of either KV version, reached with
+/// a principal's rights on the Vault surface's paths.
 struct MountedSecrets: Sendable {
     private let access: AccessControl
     private let mount: Mount
@@ -11,13 +11,15 @@ struct MountedSecrets: Sendable {
     private let isDecidedUpstream: Bool
     private let folders: [String]
     private let kind: String
+    private let hasTeams: Bool
+    private let noteRead: @Sendable (SecretPath) -> Void
 
-    /// Airflow's REST API allows this of ids: `^[\w.-]+$`, at most 200 characters.
-    private static let idLimit = 200
-
-    init(services: Services, principal: Principal, mountPoint: String, folders: [String], kind: String) throws {
+    init(
+        services: Services, principal: Principal, mountPoint: String, folders: [String], kind: String, hasTeams: Bool
+    ) throws {
         self.folders = folders.map { $0.split(separator: "/").joined(separator: "/") }
         self.kind = kind
+        self.hasTeams = hasTeams
         access = principal.access
         let path = mountPoint.split(separator: "/").joined(separator: "/") + "/"
         guard let mount = services.mount(for: path, opening: principal), mount.path == path else {
@@ -35,23 +37,19 @@ struct MountedSecrets: Sendable {
             shelf = embedded
             isDecidedUpstream = false
         }
-    }
-
-    static func checkID(_ id: String) throws {
-        let isValid = id.unicodeScalars.allSatisfy { scalar in
-            scalar.properties.isAlphabetic || scalar.properties.numericType != nil
-                || "_.-".unicodeScalars.contains(scalar)
-        }
-        guard isValid, !id.isEmpty, id.unicodeScalars.count <= idLimit, id != ".", id != ".." else {
-            throw TypedError(
-                .unprocessableContent, "an id has 1 to \(idLimit) letters, digits, underscores, dots and hyphens")
-        }
+        let isStored = services.registry.bound[mount.path] == nil
+        noteRead = { services.reads.note($0, on: mount, isStored: isStored, by: principal.token) }
     }
 
     private var isVersioned: Bool { mount.kvVersion == 2 }
 
-    private func path(_ id: String, in folder: String) throws -> SecretPath {
-        try SecretPath(folder.isEmpty ? id : "\(folder)/\(id)")
+    private static func folder(_ folder: String, of team: String?) -> String {
+        [folder, team ?? ""].filter { !$0.isEmpty }.joined(separator: "/")
+    }
+
+    private func path(_ name: SecretName, in folder: String) throws -> SecretPath {
+        let folder = MountedSecrets.folder(folder, of: name.team)
+        return try SecretPath(folder.isEmpty ? name.id : "\(folder)/\(name.id)")
     }
 
     /// - Throws: 403 unless the policies allow it on the Vault surface's path.
@@ -61,85 +59,145 @@ struct MountedSecrets: Sendable {
         guard access.allows(capability, on: full) else { throw AirlockError.permissionDenied }
     }
 
+    var absent: TypedError { TypedError(.notFound, "there is no such \(kind)") }
+    var exists: TypedError { TypedError(.conflict, "the \(kind) exists already; use PATCH to change it") }
+
+    // MARK: Reading
+
     /// A secret found, where it lies, and what to tell of where it came from.
     struct Found: Sendable {
-        let folder: String
+        let name: SecretName
+        fileprivate let path: SecretPath
         let data: SecretPayload
         let headers: HTTPFields
     }
 
-    /// The first folder that has the secret.
-    func read(_ id: String) async throws -> Found? {
+    /// The first folder that has the secret of that team, or of none.
+    private func read(_ name: SecretName) async throws -> Found? {
         for folder in folders {
-            let path = try path(id, in: folder)
+            let path = try path(name, in: folder)
             try authorize(.read, path.text)
             if let found = try await shelf.read(path), let data = found.data {
-                return Found(folder: folder, data: data, headers: found.headers)
+                return Found(name: name, path: path, data: data, headers: found.headers)
             }
         }
         return nil
     }
 
-    /// Ids of what the principal may read in every folder, sorted, each once. Subfolders hold other teams' secrets and are
-    /// not among them.
-    func ids() async throws -> [String] {
-        var ids: Set<String> = []
-        for folder in folders {
-            try authorize(.list, folder, endpoint: "metadata")
-            let prefix = folder.isEmpty ? "" : folder + "/"
-            let names = try await shelf.list(prefix)
-            ids.formUnion(names.filter { !$0.hasSuffix("/") && (try? authorize(.read, prefix + $0)) != nil })
+    /// To be called for an answer that shows the secret itself: it counts as its last read.
+    func note(_ found: Found) { noteRead(found.path) }
+
+    /// `nil` also where the principal may not read it.
+    func readable(_ name: SecretName) async throws -> Found? { try await ifAllowed { try await read(name) } ?? nil }
+
+    /// In Airflow an id is one team's or nobody's, and its clients ask by the id alone: without a team it is looked for among
+    /// those that belong to none, and then among the teams'.
+    /// - Throws: 409 when several teams have it.
+    func find(_ id: String, team: String?) async throws -> Found? {
+        guard team == nil, hasTeams else { return try await read(SecretName(id: id, team: team)) }
+        var refusal: AirlockError?
+        do {
+            if let found = try await read(SecretName(id: id)) { return found }
+        } catch let error as AirlockError where error.code == .permissionDenied {
+            refusal = error
         }
-        return ids.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        var found: [Found] = []
+        let teams = try await ifAllowed { try await self.teams() }
+        for team in teams ?? [] {
+            if let one = try await readable(SecretName(id: id, team: team)) { found.append(one) }
+        }
+        guard found.count < 2 else {
+            throw TypedError(.conflict, "several teams have a \(kind) of this id: name one with ?team_name=")
+        }
+        if let refusal, found.isEmpty { throw refusal }
+        return found.first
     }
 
-    /// Every secret that the principal may read. A deleted secret's name stays in a version 2 mount's list: only what is
-    /// read counts.
-    func all() async throws -> [(id: String, data: SecretPayload)] {
-        var all: [(id: String, data: SecretPayload)] = []
-        for id in try await ids() {
-            do {
-                if let found = try await read(id) { all.append((id, found.data)) }
-            } catch let error as AirlockError where error.code == .permissionDenied && isDecidedUpstream {
-                continue
+    /// What a deleted secret leaves in a version 2 mount's list is among the names: only what can be read counts.
+    /// - Parameter team: `nil` is all, teams or not.
+    /// - Returns: Sorted by id, then by team, each once.
+    func names(team: String?) async throws -> [SecretName] {
+        var names: Set<SecretName> = []
+        if let team {
+            names = try await Set(ids(of: team).map { SecretName(id: $0, team: team) })
+        } else {
+            names = try await Set(ids(of: nil).map { SecretName(id: $0) })
+            for team in try await teams() {
+                let ids = try await ifAllowed { try await self.ids(of: team) }
+                names.formUnion((ids ?? []).map { SecretName(id: $0, team: team) })
             }
         }
-        return all
+        return names.sorted()
     }
 
-    /// Writes a secret that must not be there yet.
-    /// - Throws: 409 when it is.
-    func create(_ id: String, _ data: SecretPayload) async throws {
-        let exists = TypedError(.conflict, "the \(kind) exists already; use PATCH to change it")
-        let path = try path(id, in: folders[0])
+    private func ids(of team: String?) async throws -> Set<String> {
+        Set(try await children(of: team).filter { !$0.hasSuffix("/") })
+    }
+
+    private func teams() async throws -> [String] {
+        guard hasTeams else { return [] }
+        let folders = try await children(of: nil).filter { $0.hasSuffix("/") }.map { String($0.dropLast()) }
+        return Set(folders).filter(SecretName.isTeam).sorted()
+    }
+
+    /// What lies directly in the folders; a subfolder's name ends in `/`.
+    private func children(of team: String?) async throws -> [String] {
+        var names: [String] = []
+        for folder in folders {
+            let folder = MountedSecrets.folder(folder, of: team)
+            try authorize(.list, folder, endpoint: "metadata")
+            names += try await shelf.list(folder.isEmpty ? "" : folder + "/")
+        }
+        return names
+    }
+
+    private func ifAllowed<Value>(_ work: () async throws -> Value) async throws -> Value? {
+        do {
+            return try await work()
+        } catch let error as AirlockError where error.code == .permissionDenied {
+            return nil
+        }
+    }
+
+    // MARK: Writing
+
+    /// - Throws: 403 unless the principal may make it, or change it where it is.
+    func authorizeWrite(_ name: SecretName) async throws {
+        let path = try path(name, in: folders[0])
         let both: Capabilities = [.create, .update]
         if (try? authorize(both, path.text)) == nil {
             try authorize(try await shelf.exists(path) ? .update : .create, path.text)
         }
-        try await shelf.update(path) { found in
-            guard found == nil else { throw exists }
-            return data
-        }
     }
 
-    /// Changes a secret; when somebody else wrote meanwhile, the change is made again on what they wrote.
-    func update(_ id: String, _ change: @escaping @Sendable (SecretPayload) throws -> SecretPayload) async throws {
-        guard let found = try await read(id) else { throw absent }
-        let path = try path(id, in: found.folder)
-        try authorize(.update, path.text)
+    /// Whether a write of `name` would find something.
+    func isThere(_ name: SecretName) async throws -> Bool {
+        try await shelf.read(try path(name, in: folders[0]))?.data != nil
+    }
+
+    /// Writes to the first folder.
+    /// - Parameter change: from what is there, `nil` when nothing is, to what shall be; asked again when somebody else wrote
+    ///   meanwhile.
+    func write(
+        _ name: SecretName, _ change: @escaping @Sendable (SecretPayload?) throws -> SecretPayload
+    ) async throws {
+        try await authorizeWrite(name)
+        try await shelf.update(try path(name, in: folders[0]), change)
+    }
+
+    func authorize(_ capability: Capabilities, _ found: Found) throws { try authorize(capability, found.path.text) }
+
+    /// Changes what was found, for who may; when somebody else wrote meanwhile, the change is made again on what they wrote.
+    func update(
+        _ found: Found, _ change: @escaping @Sendable (SecretPayload) throws -> SecretPayload
+    ) async throws {
         let absent = absent
-        try await shelf.update(path) { data in
+        try await shelf.update(found.path) { data in
             guard let data else { throw absent }
             return try change(data)
         }
     }
 
-    func delete(_ id: String) async throws {
-        guard let found = try await read(id) else { throw absent }
-        let path = try path(id, in: found.folder)
-        try authorize(.delete, path.text)
-        try await shelf.delete(path)
-    }
-
-    var absent: TypedError { TypedError(.notFound, "there is no such \(kind)") }
+    /// Deletes what was found, for who may.
+    func delete(_ found: Found) async throws { try await shelf.delete(found.path) }
 }

@@ -4,13 +4,14 @@ import Hummingbird
 import Logging
 import NIOCore
 
-/// Where the typed surface finds connections and variables: `VaultBackend`'s own keys and defaults.
+/// Where the typed surface finds connections, variables and config values: `VaultBackend`'s own keys and defaults.
 package struct TypedSettings: Sendable {
     /// `nil`: each request names the mount with `?mount_point=`.
     package var mountPoint: String? = "secret"
     /// Read in order; written to the first. `nil` switches the kind off.
     package var connectionsPaths: [String]? = ["connections"]
     package var variablesPaths: [String]? = ["variables"]
+    package var configPaths: [String]? = ["config"]
 
     package init() {}
 }
@@ -28,32 +29,91 @@ struct TypedSurface: Sendable {
     /// One line of the table: a path below the root and what each method does there.
     struct Line: Sendable {
         let template: PathTemplate
+        /// As it is written.
+        let pattern: String
         let methods: [HTTPRequest.Method: Handler]
+        /// Whether no token is needed; such a call gives nothing away and is not logged.
+        let isOpen: Bool
+        /// The handlers read the query themselves.
+        let hasOwnQuery: Bool
+        private let query: [HTTPRequest.Method: [String]]
 
-        init(_ pattern: String, _ methods: [HTTPRequest.Method: Handler]) {
+        /// - Parameter query: what each method knows of it, where that is not `mount_point` alone.
+        init(
+            _ pattern: String, _ methods: [HTTPRequest.Method: Handler], query: [HTTPRequest.Method: [String]] = [:],
+            isOpen: Bool = false, hasOwnQuery: Bool = false
+        ) {
             template = PathTemplate(pattern)
+            self.pattern = pattern
             self.methods = methods
+            self.query = query
+            self.isOpen = isOpen
+            self.hasOwnQuery = hasOwnQuery
         }
+
+        func query(_ method: HTTPRequest.Method) -> [String] { query[method] ?? (isOpen ? [] : ["mount_point"]) }
     }
 
     typealias Handler = @Sendable (TypedCall) async throws -> TypedResponse
 
     static let table: [Line] = [
-        Line("openapi.json", [.get: OpenAPI.document]),
-        Line("connections", [.get: ConnectionRoutes.list, .post: ConnectionRoutes.create]),
+        Line("openapi.json", [.get: PublicRoutes.document], isOpen: true),
+        Line("version", [.get: PublicRoutes.version], isOpen: true),
+        Line(
+            "connections",
+            [
+                .get: TypedRoutes<Connection>.list, .post: TypedRoutes<Connection>.create,
+                .patch: BulkRoutes<Connection>.bulk,
+            ],
+            query: [.get: Connection.listQuery + ["dialect"]]),
         Line(
             "connections/{id}",
             [
-                .get: ConnectionRoutes.read, .patch: ConnectionRoutes.update, .delete: ConnectionRoutes.delete,
+                .get: ConnectionRoutes.read, .patch: TypedRoutes<Connection>.update,
+                .delete: TypedRoutes<Connection>.delete,
+            ],
+            query: [
+                .get: Connection.placeQuery + ["dialect", "format"], .patch: Connection.placeQuery + ["update_mask"],
+                .delete: Connection.placeQuery,
             ]),
-        Line("variables", [.get: VariableRoutes.list, .post: VariableRoutes.create]),
+        Line("connections/lint", [.post: ConnectionRoutes.lint], query: [.post: ["dialect"]]),
+        Line("connections/test", [.post: ConnectionRoutes.test], query: [.post: []]),
+        Line("connections/enqueue-test", [.post: ConnectionRoutes.test], query: [.post: []]),
+        Line(
+            "variables",
+            [
+                .get: TypedRoutes<Variable>.list, .post: TypedRoutes<Variable>.create,
+                .patch: BulkRoutes<Variable>.bulk,
+            ],
+            query: [.get: Variable.listQuery]),
         Line(
             "variables/{id}",
             [
-                .get: VariableRoutes.read, .patch: VariableRoutes.update, .delete: VariableRoutes.delete,
+                .get: TypedRoutes<Variable>.read, .patch: TypedRoutes<Variable>.update,
+                .delete: TypedRoutes<Variable>.delete,
+            ],
+            query: [
+                .get: Variable.placeQuery, .patch: Variable.placeQuery + ["update_mask"],
+                .delete: Variable.placeQuery,
             ]),
-        Line("explain/connections/{id}", [.get: ExplainRoutes.connection]),
-        Line("explain/variables/{id}", [.get: ExplainRoutes.variable]),
+        Line(
+            "config-values",
+            [
+                .get: TypedRoutes<ConfigValue>.list, .post: TypedRoutes<ConfigValue>.create,
+                .patch: BulkRoutes<ConfigValue>.bulk,
+            ],
+            query: [.get: ConfigValue.listQuery]),
+        Line(
+            "config-values/{id}",
+            [
+                .get: TypedRoutes<ConfigValue>.read, .patch: TypedRoutes<ConfigValue>.update,
+                .delete: TypedRoutes<ConfigValue>.delete,
+            ],
+            query: [.patch: ConfigValue.placeQuery + ["update_mask"]]),
+        Line(
+            "explain/connections/{id}", [.get: ExplainRoutes.connection], query: [.get: ["mount_point", "accessor"]]),
+        Line("explain/variables/{id}", [.get: ExplainRoutes.variable], query: [.get: ["mount_point", "accessor"]]),
+        Line("inventory", [.get: InventoryRoutes.list], query: [.get: InventoryQuery.known], hasOwnQuery: true),
     ]
 
     func respond(to request: Request, source: String?, logger: Logger) async throws -> Response {
@@ -75,20 +135,28 @@ struct TypedSurface: Sendable {
             let query = PercentEncoding.query(target.count == 2 ? target[1] : "")
         else { throw TypedError(.badRequest, "the path or the query is not percent-encoded UTF-8") }
         let below = path.utf8.first == UInt8(ascii: "/") ? String(path.dropFirst()) : ""
-        for line in TypedSurface.table {
-            guard let captures = line.template.match(below) else { continue }
-            guard let handler = line.methods[request.method] else {
-                var response = TypedError(.methodNotAllowed, "Method Not Allowed").response
-                response.headers[.allow] = line.methods.keys.map(\.rawValue).sorted().joined(separator: ", ")
-                return response
-            }
+        let lines = TypedSurface.table.compactMap { line in line.template.match(below).map { (line, $0) } }
+        // A connection may be called `lint`: its path is that of the linter, which has another method.
+        if let (line, captures) = lines.first(where: { $0.0.methods[request.method] != nil }),
+            let handler = line.methods[request.method]
+        {
             let surface = TypedSurface(
                 services: try services.located(request.headers), settings: settings, bodyLimit: bodyLimit)
-            return try await surface.answer(request, source: source, below, query, handler) { principal in
-                TypedCall(
-                    surface: surface, principal: principal, id: captures["id"] ?? "", query: try TypedQuery(query),
-                    body: try await surface.body(request))
+            return try await surface.answer(request, source: source, below, query, line, handler) { principal in
+                let takesBody = request.method == .post || request.method == .patch
+                let bytes = takesBody ? try await TypedBody.bytes(of: request, limit: bodyLimit) : []
+                return TypedCall(
+                    surface: surface, principal: principal, id: captures["id"] ?? "",
+                    query: try TypedQuery(line.hasOwnQuery ? [] : query, known: line.query(request.method)),
+                    fields: query,
+                    body: takesBody ? try TypedBody.parsed(bytes) : nil, rawBody: bytes)
             }
+        }
+        guard lines.isEmpty else {
+            var response = TypedError(.methodNotAllowed, "Method Not Allowed").response
+            let allowed = Set(lines.flatMap(\.0.methods.keys)).map(\.rawValue).sorted()
+            response.headers[.allow] = allowed.joined(separator: ", ")
+            return response
         }
         throw TypedError(.notFound, "Not Found")
     }
@@ -96,11 +164,10 @@ struct TypedSurface: Sendable {
     /// - Parameter path: below the root.
     private func answer(
         _ request: Request, source: String?, _ path: String, _ query: [(name: String, value: String)],
-        _ handler: Handler,
+        _ line: Line, _ handler: Handler,
         call: (Principal?) async throws -> TypedCall
     ) async throws -> TypedResponse {
-        // The document says what the surface is; it is the one thing here that needs no token, and is not logged.
-        if path == "openapi.json" { return try await handler(try await call(nil)) }
+        if line.isOpen { return try await handler(try await call(nil)) }
         let trail = AuditTrail(
             request.method, path: "api/v2/" + path, namespace: VaultRequest.namespace(request.headers),
             token: VaultRequest.token(request.headers), source: source, services)
@@ -128,22 +195,6 @@ struct TypedSurface: Sendable {
         }
     }
 
-    private func body(_ request: Request) async throws -> JSON? {
-        guard request.method == .post || request.method == .patch else { return nil }
-        let tooLarge = TypedError(.contentTooLarge, "the body is larger than \(bodyLimit) bytes")
-        if let length = request.headers[.contentLength].flatMap(Int.init), length > bodyLimit { throw tooLarge }
-        let bytes: ByteBuffer
-        do {
-            bytes = try await request.body.collect(upTo: bodyLimit)
-        } catch is NIOTooManyBytesError {
-            throw tooLarge
-        }
-        do {
-            return try JSON(parsing: bytes.readableBytesView)
-        } catch {
-            throw TypedError(.unprocessableContent, "the body is not JSON: \(error.reason) at offset \(error.offset)")
-        }
-    }
 }
 
 /// One request to the typed surface, on its way to a handler.
@@ -153,130 +204,35 @@ struct TypedCall: Sendable {
     /// The connection's or variable's id from the path.
     let id: String
     let query: TypedQuery
+    /// The query as it came.
+    let fields: [(name: String, value: String)]
     let body: JSON?
+    let rawBody: [UInt8]
 
     func requirePrincipal() throws -> Principal {
         guard let principal else { throw AirlockError.invalidToken }
         return principal
     }
 
-    /// - Parameter paths: the configured folders of that kind; `nil` when it is switched off.
-    func folders(_ paths: [String]?, kind: String) throws -> (folders: [String], mountPoint: String) {
+    /// - Parameters:
+    ///   - paths: the configured folders of a kind; `nil` when it is switched off.
+    ///   - setting: what configures them.
+    func folders(_ paths: [String]?, setting: String) throws -> (folders: [String], mountPoint: String) {
         guard let paths, !paths.isEmpty else {
-            throw TypedError(.notFound, "\(kind)s are switched off: \(kind)s_path is null in the backend kwargs")
+            throw TypedError(.notFound, "these are switched off: \(setting) is null in the backend kwargs")
         }
         guard let name = query.mountPoint ?? surface.settings.mountPoint else {
-            throw TypedError(.unprocessableContent, "name the mount with ?mount_point=: none is configured")
+            throw TypedError(
+                .unprocessableContent, "name the mount with ?mount_point=: none is configured",
+                at: ["query", "mount_point"])
         }
         return (paths, name)
     }
 
-    func secrets(in paths: [String]?, kind: String) throws -> MountedSecrets {
-        let (folders, mountPoint) = try folders(paths, kind: kind)
+    func secrets<Model: TypedModel>(_ model: Model.Type) throws -> MountedSecrets {
+        let (folders, mountPoint) = try folders(Model.folders(surface.settings), setting: Model.setting)
         return try MountedSecrets(
             services: surface.services, principal: try requirePrincipal(), mountPoint: mountPoint, folders: folders,
-            kind: kind)
-    }
-}
-
-/// The query of a typed call. What no call knows is refused, not ignored.
-struct TypedQuery: Sendable {
-    enum Format: String, Sendable, CaseIterable { case fields, uri, json }
-
-    var mountPoint: String?
-    var format = Format.fields
-    var limit = 50
-    var offset = 0
-    var updateMask: [String] = []
-    /// Of the token whose lookup is explained.
-    var accessor: String?
-
-    private static let known = ["mount_point", "format", "limit", "offset", "update_mask", "accessor"]
-
-    init(_ fields: [(name: String, value: String)]) throws {
-        for (name, value) in fields {
-            func refused(_ reason: String) -> TypedError { TypedError(.unprocessableContent, "\(name): \(reason)") }
-            switch name {
-            case "mount_point":
-                guard !value.isEmpty else { throw refused("must not be empty") }
-                mountPoint = value
-            case "format":
-                guard let format = Format(rawValue: value) else { throw refused("must be fields, uri or json") }
-                self.format = format
-            case "limit":
-                guard let number = Int(value), (0...1000).contains(number) else { throw refused("must be 0 to 1000") }
-                limit = number
-            case "offset":
-                guard let number = Int(value), number >= 0 else { throw refused("must be 0 or more") }
-                offset = number
-            case "accessor":
-                guard !value.isEmpty else { throw refused("must not be empty") }
-                accessor = value
-            case "update_mask": updateMask.append(value)
-            default:
-                let suggestion = nearestName(to: name, among: TypedQuery.known).map { "; did you mean \($0)?" } ?? ""
-                throw TypedError(.unprocessableContent, "unknown query parameter\(suggestion)")
-            }
-        }
-    }
-}
-
-struct TypedResponse: Sendable {
-    var status = HTTPResponse.Status.ok
-    var body: JSON?
-    var headers: HTTPFields = [:]
-
-    func rendered() -> Response {
-        var headers = headers
-        headers[.cacheControl] = "no-store"
-        guard let body else { return Response(status: status, headers: headers) }
-        headers[.contentType] = "application/json"
-        return Response(
-            status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: body.bytes + [0x0A])))
-    }
-}
-
-/// An error in the shape of Airflow's API: `{"detail": "..."}`.
-struct TypedError: Error {
-    let status: HTTPResponse.Status
-    let detail: String
-
-    init(_ status: HTTPResponse.Status, _ detail: String) {
-        self.status = status
-        self.detail = detail
-    }
-
-    init(_ error: AirlockError) {
-        let message = error.message?.trimmingPrefix("1 error occurred:\n\t* ").trimmingSuffix("\n\n") ?? "Not Found"
-        status =
-            switch error.code {
-            case .badRequest: .badRequest
-            case .invalidToken: .unauthorized
-            case .permissionDenied: .forbidden
-            case .notFound: .notFound
-            case .notAllowed: .methodNotAllowed
-            case .conflict: .conflict
-            case .preconditionFailed: .preconditionFailed
-            case .tooLarge: .contentTooLarge
-            case .tooMany: .tooManyRequests
-            case .unsupportedMedia: .unsupportedMediaType
-            case .vaultServerError, .broken: .internalServerError
-            case .unavailable: .serviceUnavailable
-            case .notCached: .gatewayTimeout
-            }
-        detail = message
-    }
-
-    var response: TypedResponse {
-        var headers: HTTPFields = [:]
-        if status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
-        if status == .serviceUnavailable { headers[.retryAfter] = VaultResponse.retryAfter }
-        return TypedResponse(status: status, body: ["detail": .string(detail)], headers: headers)
-    }
-}
-
-extension StringProtocol {
-    fileprivate func trimmingSuffix(_ suffix: String) -> String {
-        hasSuffix(suffix) ? String(dropLast(suffix.count)) : String(self)
+            kind: Model.kind, hasTeams: Model.hasTeams)
     }
 }

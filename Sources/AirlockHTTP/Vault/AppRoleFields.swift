@@ -6,6 +6,8 @@ enum AppRoleFields {
     struct Path: Sendable {
         let path: String
         let field: RoleField<AppRole>
+        /// What `DELETE` does.
+        let reset: @Sendable (inout AppRole) -> Void
         /// The field's old name; a new name beside it wins.
         var legacy: String?
         /// Whether a body without the field changes nothing, instead of being refused.
@@ -15,18 +17,33 @@ enum AppRoleFields {
     }
 
     static let paths: [Path] = [
-        Path(path: "policies", field: TokenFields.sanitizedPolicies.lifted(\.token), legacy: "policies"),
         Path(
-            path: "token-ttl", field: TokenFields.ttl.lifted(\.token),
+            path: "policies", field: TokenFields.sanitizedPolicies.lifted(\.token),
+            reset: { role in
+                role.token.policies = []
+                role.token.legacyNames.remove("policies")
+            }, legacy: "policies"),
+        Path(
+            path: "token-ttl", field: TokenFields.ttl.lifted(\.token), reset: { $0.token.ttl = 0 },
             disorder: "token_ttl should not be greater than token_max_ttl"),
         Path(
-            path: "token-max-ttl", field: TokenFields.maxTTL.lifted(\.token),
+            path: "token-max-ttl", field: TokenFields.maxTTL.lifted(\.token), reset: { $0.token.maxTTL = 0 },
             disorder: "token_max_ttl should be greater than or equal to token_ttl"),
-        Path(path: "token-num-uses", field: TokenFields.uses.lifted(\.token)),
-        Path(path: "period", field: period.lifted(\.token), legacy: "period"),
-        Path(path: "token-bound-cidrs", field: TokenFields.boundCIDRs.emptyIsNull.lifted(\.token), isOptional: true),
-        Path(path: "secret-id-ttl", field: secretIDTTL), Path(path: "secret-id-num-uses", field: secretIDUses),
-        Path(path: "secret-id-bound-cidrs", field: someSecretIDBlocks, isOptional: true),
+        Path(path: "token-num-uses", field: TokenFields.uses.lifted(\.token), reset: { $0.token.uses = 0 }),
+        Path(
+            path: "period", field: period.lifted(\.token),
+            reset: { role in
+                role.token.period = 0
+                role.token.legacyNames.remove("period")
+            }, legacy: "period"),
+        Path(
+            path: "token-bound-cidrs", field: TokenFields.boundCIDRs.emptyIsNull.lifted(\.token),
+            reset: { $0.token.boundCIDRs = [] }, isOptional: true),
+        Path(path: "secret-id-ttl", field: secretIDTTL, reset: { $0.secretIDTTL = 0 }),
+        Path(path: "secret-id-num-uses", field: secretIDUses, reset: { $0.secretIDUses = 0 }),
+        Path(
+            path: "secret-id-bound-cidrs", field: someSecretIDBlocks, reset: { $0.secretIDBoundCIDRs = [] },
+            isOptional: true),
     ]
 
     private static let period = RoleField<TokenSettings>(
@@ -34,18 +51,13 @@ enum AppRoleFields {
         write: { fields, settings in
             settings.period = try fields.seconds("token_period") ?? fields.seconds("period") ?? 0
             TokenFields.mark(["period"], fields, &settings)
-        },
-        reset: { settings in
-            settings.period = 0
-            settings.legacyNames.remove("period")
         })
 
     private static let secretIDTTL = RoleField<AppRole>.seconds("secret_id_ttl", \.secretIDTTL)
     private static let secretIDUses = RoleField<AppRole>.count("secret_id_num_uses", \.secretIDUses)
     private static let secretIDBlocks = RoleField<AppRole>(
         name: "secret_id_bound_cidrs", read: { .strings($0.secretIDBoundCIDRs.map(\.given)) },
-        write: { fields, role in role.secretIDBoundCIDRs = try fields.cidrs("secret_id_bound_cidrs") ?? [] },
-        reset: { $0.secretIDBoundCIDRs = [] }
+        write: { fields, role in role.secretIDBoundCIDRs = try fields.cidrs("secret_id_bound_cidrs") ?? [] }
     ).emptyIsNull
     /// The same where it has a path of its own: there, `DELETE` empties it.
     private static let someSecretIDBlocks = RoleField<AppRole>(
@@ -53,7 +65,7 @@ enum AppRoleFields {
         write: { fields, role in
             try secretIDBlocks.write(fields, &role)
             guard !role.secretIDBoundCIDRs.isEmpty else { throw AirlockError.badRequest("missing bound_cidr_list") }
-        }, reset: secretIDBlocks.reset)
+        })
 
     private static let own = [
         secretIDTTL, secretIDUses, secretIDBlocks, .flag("bind_secret_id", \.bindSecretID, fallback: true),

@@ -26,7 +26,7 @@ enum AppRoleRoutes {
         + AppRoleFields.paths.map { path in
             Route(
                 "role/{name:}/\(path.path)",
-                [.read: readField(path), .write: writeField(path), .delete: resetField(path.field)])
+                [.read: readField(path), .write: writeField(path), .delete: resetField(path)])
         }
 
     private static let secretIDFields = ListPage.fields.union([
@@ -128,10 +128,10 @@ enum AppRoleRoutes {
         }
     }
 
-    private static func resetField(_ field: RoleField<AppRole>) -> Route.Handler {
+    private static func resetField(_ path: AppRoleFields.Path) -> Route.Handler {
         { call in
             guard try roles(call).role(call["name"]) != nil else { return .noContent }
-            try await roles(call).update(call["name"], creates: false) { field.reset(&$0) }
+            try await roles(call).update(call["name"], creates: false) { path.reset(&$0) }
             return .noContent
         }
     }

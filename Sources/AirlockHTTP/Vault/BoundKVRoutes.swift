@@ -48,10 +48,15 @@ enum BoundKVRoutes {
         let bound = try bound(call)
         let reader = try call.reader(of: bound)
         guard let path = try? SecretPath(call["path"]) else { throw AirlockError.absent }
-        if reader.isCounted { return try await pass(call) }
+        if reader.isCounted {
+            let response = try await pass(call)
+            if response.status == .ok { call.noteRead(of: path) }
+            return response
+        }
         let served = try await bound.readThrough.read(
             path, version: bound.mount.kvVersion == 2 ? try call.version : nil, directives: call.directives,
             for: reader)
+        if served.secret?.data != nil { call.noteRead(of: path) }
         return rendered(served, isVersioned: bound.mount.kvVersion == 2)
     }
 

@@ -17,7 +17,7 @@ enum CapabilityRoutes {
     }
 
     private static let ofToken: Route.Handler = { call in
-        _ = try call.validated { try call.fields.string("token") }
+        _ = try Fields.validated { try call.fields.string("token") }
         guard let token = call.fields["token"]?.text, !token.isEmpty else {
             throw AirlockError(.vaultServerError, AirlockError.multi("no token found"))
         }
@@ -29,7 +29,7 @@ enum CapabilityRoutes {
     }
 
     private static let ofAccessor: Route.Handler = { call in
-        guard let accessor = try call.validated({ try call.fields.string("accessor") }), !accessor.isEmpty else {
+        guard let accessor = try Fields.validated({ try call.fields.string("accessor") }), !accessor.isEmpty else {
             throw AirlockError.badRequest("missing accessor")
         }
         guard let found = try call.services.tokens.lookup(accessor: accessor) else {

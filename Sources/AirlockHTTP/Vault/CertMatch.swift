@@ -105,7 +105,7 @@ extension ClientIdentity {
     }
 
     private static func hex(_ bytes: ArraySlice<UInt8>?) -> String {
-        (bytes ?? []).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
+        (bytes ?? []).map { withUnsafeBytes(of: $0, Hexadecimal.text) }.joined(separator: ":")
     }
 
     /// A number of any length, most significant byte first.

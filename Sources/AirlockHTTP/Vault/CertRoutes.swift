@@ -5,7 +5,7 @@ import X509
 enum CertRoutes {
     static let table: [Route] = [
         Route("login", access: .open, fields: ["name"], [.write: login]),
-        Route("certs", [.list: { call in try .keys(try roles(call).names()) }]),
+        Route("certs", fields: ListPage.fields, [.list: list]),
         Route("certs/{name}", [.read: read, .write: write, .delete: delete]),
         Route("config", [.read: readConfiguration, .write: configure]),
     ]
@@ -32,16 +32,20 @@ enum CertRoutes {
     static func checkRenewal(_ call: Call, _ token: Token, mount: Mount) async throws {
         let roles = CertRoles(storage: call.services.storage, mount: mount, now: call.services.now)
         // A role that is gone is refused where the limits of the renewal are read.
-        guard let name = token.loginRole, let role = try roles.role(name) else { return }
-        let isBound = try !roles.configuration().disableBinding
+        guard let name = token.loginRole, let role = try roles.records.role(name) else { return }
+        let isBound = try !(roles.records.config()?.disableBinding ?? false)
         let client = isBound ? try await match(call, [(name, role)]).client : nil
         try roles.checkRenewal(of: token, role: role, client: client)
     }
 
     // MARK: Roles
 
+    private static let list: Route.Handler = { call in
+        try .keys(try ListPage(call).cut(try roles(call).records.roleNames()))
+    }
+
     private static let read: Route.Handler = { call in
-        guard let role = try roles(call).role(call["name"]) else { throw AirlockError.absent }
+        guard let role = try roles(call).records.role(call["name"]) else { throw AirlockError.absent }
         return .data(CertFields.members(role, name: call["name"].lowercased()))
     }
 
@@ -49,25 +53,28 @@ enum CertRoutes {
         let fields = call.fields
         try CertFields.refuseOCSP(fields)
         let certificate = try fields.string("certificate")
-        try await roles(call).update(call["name"]) { role in
+        try await roles(call).records.writeRole(call["name"]) { before in
+            var role = before ?? CertRole()
             if let certificate { role.certificate = certificate }
             guard let found = try? Certificate.all(inPEM: role.certificate), !found.isEmpty else {
                 throw AirlockError.badRequest("failed to parse certificate")
             }
             try CertFields.apply(fields, to: &role)
+            try role.check()
+            return (role, ())
         }
         return .noContent
     }
 
     private static let delete: Route.Handler = { call in
-        try await roles(call).delete(call["name"])
+        try await roles(call).records.deleteRole(call["name"])
         return .noContent
     }
 
     // MARK: Configuration
 
     private static let readConfiguration: Route.Handler = { call in
-        let configuration = try roles(call).configuration()
+        let configuration = try roles(call).records.config() ?? CertRoles.Configuration()
         return .data([
             .init("disable_binding", .bool(configuration.disableBinding)),
             .init("enable_identity_alias_metadata", false), .init("ocsp_cache_size", 0),
@@ -80,8 +87,10 @@ enum CertRoutes {
             throw AirlockError.badRequest(
                 "enable_identity_alias_metadata is not supported: there is no identity store, leave it out")
         }
-        try await roles(call).configure { configuration in
+        try await roles(call).records.writeConfig { before in
+            var configuration = before ?? CertRoles.Configuration()
             if let disable = try fields.flag("disable_binding") { configuration.disableBinding = disable }
+            return configuration
         }
         return .noContent
     }
@@ -121,15 +130,5 @@ enum CertFields {
             .init("ocsp_ca_certificates", ""), .init("ocsp_enabled", false), .init("ocsp_fail_open", false),
             .init("ocsp_query_all_servers", false), .init("ocsp_servers_override", .null),
         ] + TokenFields.members(role.token)
-    }
-}
-
-extension RoleField {
-    /// A list that reads as null until it has been set.
-    fileprivate static func texts(_ name: String, _ key: Key<[String]?>) -> RoleField {
-        RoleField(
-            name: name, read: { $0[keyPath: key].map { .strings($0) } ?? .null },
-            write: { fields, role in role[keyPath: key] = (try fields.list(name) ?? []).map(\.trimmingBlanks) },
-            reset: { $0[keyPath: key] = nil })
     }
 }

@@ -15,6 +15,26 @@ struct Fields: Sendable {
 
     var names: [String] { json.members?.map(\.name) ?? [] }
 
+    /// Whether the field is there and asks for something.
+    func isSet(_ name: String) -> Bool {
+        switch self[name] {
+        case nil, .bool(false)?, .string("")?: false
+        case .array(let elements)?: !elements.isEmpty
+        case .object(let members)?: !members.isEmpty
+        default: true
+        }
+    }
+
+    /// The wording of what OpenBao checks before it calls a handler.
+    static func validated<T>(_ body: () throws -> T) throws -> T {
+        do {
+            return try body()
+        } catch let error as AirlockError {
+            guard let message = error.message, message.hasPrefix("error converting input") else { throw error }
+            throw AirlockError.badRequest("Field validation failed: \(message)")
+        }
+    }
+
     private func mismatch(_ name: String, _ value: JSON, expected: String) -> AirlockError {
         .badRequest(
             "error converting input for field \"\(name)\": '' expected type '\(expected)', got unconvertible type '\(value.goType)'"
@@ -84,7 +104,7 @@ struct Fields: Sendable {
         return Int(nanoseconds / 1_000_000_000)
     }
 
-    /// A JSON array of strings, or one string split at commas.
+    /// A JSON array of strings, or one string split at commas; without the blanks around them.
     func list(_ name: String) throws -> [String]? {
         guard let value = self[name] else { return nil }
         switch value {
@@ -93,13 +113,21 @@ struct Fields: Sendable {
         case .array(let elements):
             return try elements.map { element in
                 switch element {
-                case .string(let text), .number(let text): return text
+                case .string(let text), .number(let text): return text.trimmingBlanks
                 default: throw mismatch(name, element, expected: "string")
                 }
             }
         case .number(let text): return [text]
         default: throw mismatch(name, value, expected: "[]string")
         }
+    }
+
+    func object(_ name: String) throws -> [JSON.Member]? {
+        guard let value = self[name] else { return nil }
+        guard let members = value.members else {
+            throw mismatch(name, value, expected: "map[string]interface {}")
+        }
+        return members
     }
 
     /// A map of strings; numbers and booleans become text.

@@ -6,19 +6,18 @@ enum JWTFields {
     private static let own: [RoleField<JWTRole>] = [
         .text("user_claim", \.userClaim), .flag("user_claim_json_pointer", \.userClaimIsPointer),
         .text("groups_claim", \.groupsClaim), .text("bound_subject", \.boundSubject),
-        .strings("bound_audiences", \.boundAudiences),
+        .texts("bound_audiences", \.boundAudiences),
         .signedSeconds("expiration_leeway", \.expirationLeeway),
         .signedSeconds("not_before_leeway", \.notBeforeLeeway),
         .signedSeconds("clock_skew_leeway", \.clockSkewLeeway),
         RoleField(
             name: "bound_claims", read: { claims($0.boundClaims) },
-            write: { fields, role in role.boundClaims.demands = try demands(fields) },
-            reset: { $0.boundClaims.demands = nil }),
+            write: { fields, role in role.boundClaims.demands = try demands(fields) }),
         RoleField(
             name: "claim_mappings", read: { mappings($0.claimMappings) },
-            write: { fields, role in role.claimMappings = try mappings(fields) }, reset: { $0.claimMappings = nil }),
-        .strings("allowed_redirect_uris", \.browser.allowedRedirectURIs), .strings("oidc_scopes", \.browser.scopes),
-        .strings("oauth2_metadata", \.browser.metadata), .seconds("max_age", \.browser.maxAge),
+            write: { fields, role in role.claimMappings = try mappings(fields) }),
+        .texts("allowed_redirect_uris", \.browser.allowedRedirectURIs), .texts("oidc_scopes", \.browser.scopes),
+        .texts("oauth2_metadata", \.browser.metadata), .seconds("max_age", \.browser.maxAge),
         .flag("oidc_disable_confirmation", \.browser.disableConfirmation),
         .count("poll_interval", \.browser.pollInterval),
     ]
@@ -74,11 +73,7 @@ enum JWTFields {
     // MARK: Claims
 
     private static func demands(_ fields: Fields) throws -> [BoundClaims.Demand] {
-        guard let members = fields["bound_claims"]?.members else {
-            throw AirlockError.badRequest(
-                "error converting input for field \"bound_claims\": '' expected type 'map[string]interface {}', got unconvertible type '\(fields["bound_claims"]?.goType ?? "nil")'"
-            )
-        }
+        let members = try fields.object("bound_claims") ?? []
         let named = Dictionary(members.map { (ExactText($0.name), $0.value) }) { $1 }
         return named.map { BoundClaims.Demand(claim: $0.key.text, value: $0.value) }
             .sorted { $0.claim.utf8.lexicographicallyPrecedes($1.claim.utf8) }
@@ -116,7 +111,7 @@ enum JWTFields {
 
     /// - Throws: for what would promise more than is kept.
     static func config(_ fields: Fields, before: JWTConfig?) throws -> JWTConfig {
-        for name in unsupported where !isEmpty(fields[name]) {
+        for name in unsupported where fields.isSet(name) {
             throw AirlockError.badRequest(
                 "\(name) is not supported: name keys by jwt_validation_pubkeys, jwks_url, jwks_file or oidc_discovery_url"
             )
@@ -127,15 +122,6 @@ enum JWTFields {
         config.supportedAlgorithms = try fields.list("jwt_supported_algs") ?? []
         config.namespaceInState = try fields.flag("namespace_in_state") ?? before?.namespaceInState ?? true
         return config
-    }
-
-    private static func isEmpty(_ value: JSON?) -> Bool {
-        switch value {
-        case nil, .null, .string(""): true
-        case .array(let elements): elements.isEmpty
-        case .object(let members): members.isEmpty
-        default: false
-        }
     }
 
     private static func source(_ fields: Fields) throws -> KeySource {
@@ -185,25 +171,9 @@ extension Fields {
 }
 
 extension RoleField {
-    static func text(_ name: String, _ key: Key<String>) -> RoleField {
-        RoleField(
-            name: name, read: { .string($0[keyPath: key]) },
-            write: { fields, role in role[keyPath: key] = try fields.string(name) ?? "" },
-            reset: { $0[keyPath: key] = "" })
-    }
-
-    /// A list that reads as null until it is set.
-    static func strings(_ name: String, _ key: Key<[String]?>) -> RoleField {
-        RoleField(
-            name: name, read: { $0[keyPath: key].map { .strings($0) } ?? .null },
-            write: { fields, role in role[keyPath: key] = try fields.list(name) ?? [] },
-            reset: { $0[keyPath: key] = nil })
-    }
-
     static func signedSeconds(_ name: String, _ key: Key<Int>) -> RoleField {
         RoleField(
             name: name, read: { .integer($0[keyPath: key]) },
-            write: { fields, role in role[keyPath: key] = Int((try fields.duration(name) ?? 0) / 1_000_000_000) },
-            reset: { $0[keyPath: key] = 0 })
+            write: { fields, role in role[keyPath: key] = Int((try fields.duration(name) ?? 0) / 1_000_000_000) })
     }
 }

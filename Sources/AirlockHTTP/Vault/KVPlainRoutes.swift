@@ -22,6 +22,7 @@ enum KVPlainRoutes {
         guard let path = try? SecretPath(call["path"]), let data = try engine(call).read(path) else {
             throw AirlockError.absent
         }
+        call.noteRead(of: path)
         return .json(data.json, leaseDuration: try lease(data, call))
     }
 

@@ -25,7 +25,7 @@ struct KVSettings: Sendable {
             throw AirlockError.badRequest("delete_version_after cannot be negative")
         }
         removesCustomMetadata = isReset("custom_metadata")
-        if let members = fields["custom_metadata"] { customMetadata = try KVSettings.customMetadata(members) }
+        customMetadata = try fields.object("custom_metadata").map(KVSettings.customMetadata)
     }
 
     /// OpenBao keeps the number in 32 bits.
@@ -51,12 +51,7 @@ struct KVSettings: Sendable {
         }
     }
 
-    private static func customMetadata(_ json: JSON) throws -> [String: String?] {
-        guard let members = json.members else {
-            throw AirlockError.badRequest(
-                "error converting input for field \"custom_metadata\": '' expected type 'map[string]interface {}', got unconvertible type '\(json.goType)'"
-            )
-        }
+    private static func customMetadata(_ members: [JSON.Member]) throws -> [String: String?] {
         var map: [String: String?] = [:]
         for member in members {
             switch member.value {

@@ -88,6 +88,7 @@ enum KVVersionedRoutes {
         else {
             throw AirlockError.absent
         }
+        if stored.data != nil { call.noteRead(of: path) }
         return .data(
             [.init("data", stored.data?.json ?? .null), .init("metadata", .object(stored.members))],
             status: stored.data == nil ? .notFound : .ok)
@@ -121,14 +122,12 @@ enum KVVersionedRoutes {
         guard let bytes = call.request.verbatim("data"), let value = call.request.fields["data"] else {
             throw AirlockError.badRequest("no data provided")
         }
-        guard value.isNull || value.members != nil else { throw notAnObject("data", value, call) }
+        if !value.isNull { _ = try object("data", call) }
         return SecretPayload(bytes)
     }
 
     private static func options(_ call: Call) throws -> JSON? {
-        guard let options = call.fields["options"] else { return nil }
-        guard options.members != nil else { throw notAnObject("options", options, call) }
-        return options
+        try object("options", call).map { .object($0) }
     }
 
     /// A `cas` that is null counts as 0.
@@ -141,13 +140,10 @@ enum KVVersionedRoutes {
         }
     }
 
-    private static func notAnObject(_ name: String, _ value: JSON, _ call: Call) -> AirlockError {
+    private static func object(_ name: String, _ call: Call) throws -> [JSON.Member]? {
+        guard call.request.operation == .patch else { return try call.fields.object(name) }
         // OpenBao checks the fields of a PATCH one step earlier, and says so.
-        let prefix = call.request.operation == .patch ? "Field validation failed: " : ""
-        return .badRequest(
-            prefix
-                + "error converting input for field \"\(name)\": '' expected type 'map[string]interface {}', got unconvertible type '\(value.goType)'"
-        )
+        return try Fields.validated { try call.fields.object(name) }
     }
 
     // MARK: Versions
@@ -298,7 +294,7 @@ enum KVVersionedRoutes {
 
     private static let patchMetadata: Route.Handler = { call in
         let path = try SecretPath(call["path"])
-        let (settings, cas) = try call.validated { (try KVSettings(call.fields), try metadataCAS(call)) }
+        let (settings, cas) = try Fields.validated { (try KVSettings(call.fields), try metadataCAS(call)) }
         return try await change(call, path, settings, cas, merges: true)
     }
 
@@ -338,7 +334,7 @@ enum KVVersionedRoutes {
     }
 
     private static let writeConfig: Route.Handler = { call in
-        let settings = try call.validated { try KVSettings(call.fields, allowsNegative: true) }
+        let settings = try Fields.validated { try KVSettings(call.fields, allowsNegative: true) }
         try await engine(call).updateConfig { settings.apply(to: &$0) }
         return .noContent
     }

@@ -3,9 +3,9 @@ import AirlockCore
 /// The Kubernetes login below its auth mount (VAULT-PROTOCOL 16).
 enum KubernetesRoutes {
     static let table: [Route] = [
-        Route("login", access: .open, [.write: login]),
+        Route("login", access: .open, fields: ["role", "jwt"], [.write: login]),
         Route("config", [.read: readConfig, .write: writeConfig]),
-        Route("role", [.list: { call in try .keys(try logins(call).records.roleNames()) }]),
+        Route("role", fields: ListPage.fields, [.list: list]),
         Route("role/{name}", exists: exists, [.read: read, .write: write, .delete: delete]),
     ]
 
@@ -24,6 +24,10 @@ enum KubernetesRoutes {
     }
 
     // MARK: Roles
+
+    private static let list: Route.Handler = { call in
+        try .keys(try ListPage(call).cut(try logins(call).records.roleNames()))
+    }
 
     private static func exists(_ call: Call) throws -> Bool { try logins(call).records.role(call["name"]) != nil }
 

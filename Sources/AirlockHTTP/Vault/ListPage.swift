@@ -24,17 +24,7 @@ struct ListPage {
 extension Call {
     func queryInteger(_ name: String) throws -> Int? {
         guard let text = request.query[name] else { return nil }
-        return try validated { try Fields([name: .string(text)]).integer(name) }
-    }
-
-    /// The wording of what OpenBao checks before it calls a handler.
-    func validated<T>(_ body: () throws -> T) throws -> T {
-        do {
-            return try body()
-        } catch let error as AirlockError {
-            guard let message = error.message, message.hasPrefix("error converting input") else { throw error }
-            throw AirlockError.badRequest("Field validation failed: \(message)")
-        }
+        return try Fields.validated { try Fields([name: .string(text)]).integer(name) }
     }
 }
 

@@ -49,12 +49,7 @@ enum LockoutFields {
             throw AirlockError.badRequest(
                 "tuning of user lockout configuration for auth type \"\(mount.engine.rawValue)\" not allowed")
         }
-        guard value.members != nil else {
-            throw AirlockError.badRequest(
-                "Field validation failed: error converting input for field \"user_lockout_config\": '' expected type 'map[string]interface {}', got unconvertible type '\(value.goType)'"
-            )
-        }
-        let config = Fields(value)
+        let config = Fields(.object(try Fields.validated { try fields.object("user_lockout_config") } ?? []))
         let known: Set = [
             "lockout_threshold", "lockout_duration", "lockout_counter_reset", "lockout_counter_reset_duration",
             "lockout_disable",

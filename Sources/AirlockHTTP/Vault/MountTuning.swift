@@ -62,13 +62,7 @@ enum MountTuning {
 
     /// What is set when the mount is made.
     static func configure(_ mount: inout Mount, _ call: Call) throws {
-        let config = call.fields["config"] ?? .object([])
-        guard config.members != nil else {
-            throw AirlockError.badRequest(
-                "Field validation failed: error converting input for field \"config\": '' expected type 'map[string]interface {}', got unconvertible type '\(config.goType)'"
-            )
-        }
-        try apply(Fields(config), to: &mount)
+        try apply(Fields(.object(try Fields.validated { try call.fields.object("config") } ?? [])), to: &mount)
         if mount.maxLeaseTTL == 0, mount.defaultLeaseTTL > Mount.systemLeaseTTL {
             throw AirlockError.badRequest(
                 "given default lease TTL greater than system max lease TTL of \(Mount.systemLeaseTTL)")
@@ -83,7 +77,7 @@ enum MountTuning {
             let fields = call.fields
             let path = MountRoutes.normalised(call["path"])
             if !auth, path == "sys/" || path == CubbyholeRoutes.mount.path {
-                guard let name = fields.names.sorted().first(where: { isSet(fields[$0]) }) else { return .noContent }
+                guard let name = fields.names.sorted().first(where: fields.isSet) else { return .noContent }
                 throw AirlockError.badRequest("cannot tune parameter \(name) of \(path)")
             }
             let options = try fields.map("options") ?? [:]
@@ -92,7 +86,7 @@ enum MountTuning {
                 if fields.names.contains("description") {
                     mount.description = try fields.string("description") ?? ""
                 }
-                if isSet(fields["token_type"]) {
+                if fields.isSet("token_type") {
                     guard auth else {
                         throw AirlockError.badRequest("'token_type' can only be modified on auth mounts")
                     }
@@ -133,7 +127,7 @@ enum MountTuning {
     }
 
     private static func apply(_ fields: Fields, to mount: inout Mount) throws {
-        if let name = unsupported.first(where: { isSet(fields[$0]) }) {
+        if let name = unsupported.first(where: fields.isSet) {
             throw AirlockError.badRequest("\(name) is not supported: leave it out")
         }
         try LockoutFields.apply(fields, to: &mount)
@@ -149,8 +143,7 @@ enum MountTuning {
         guard mount.engine.isAuth, let type = try fields.string("token_type"), !type.isEmpty else { return }
         switch type {
         case "default-service", "service": mount.tokenType = type
-        case "default-batch", "batch":
-            throw AirlockError.badRequest("batch tokens are not supported: use a service token")
+        case "default-batch", "batch": throw AirlockError.noBatchTokens
         default: throw AirlockError.badRequest("invalid value for 'token_type'")
         }
     }
@@ -161,15 +154,6 @@ enum MountTuning {
         case .string("")?: nil
         case .string("system")?: 0
         default: try fields.seconds(name)
-        }
-    }
-
-    private static func isSet(_ value: JSON?) -> Bool {
-        switch value {
-        case nil, .null?, .bool(false)?, .string("")?: false
-        case .array(let elements)?: !elements.isEmpty
-        case .object(let members)?: !members.isEmpty
-        default: true
         }
     }
 }

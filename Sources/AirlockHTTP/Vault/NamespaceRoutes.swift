@@ -89,12 +89,7 @@ enum NamespaceRoutes {
     }
 
     private static func customMetadata(_ call: Call) throws -> [(name: String, value: JSON)] {
-        guard let value = call.fields["custom_metadata"] else { return [] }
-        guard let members = value.members else {
-            throw AirlockError.badRequest(
-                "Field validation failed: error converting input for field \"custom_metadata\": '' expected type 'map[string]interface {}', got unconvertible type '\(value.goType)'"
-            )
-        }
+        let members = try Fields.validated { try call.fields.object("custom_metadata") } ?? []
         return members.map { ($0.name, $0.value) }
     }
 

@@ -1,19 +1,17 @@
 import AirlockCore
 
-/// One field of a role: its name in bodies, and how it is read, set and reset.
+/// One field of a role: its name in bodies, and how it is read and set.
 struct RoleField<Role>: Sendable {
     let name: String
     let read: @Sendable (Role) -> JSON
     let write: @Sendable (Fields, inout Role) throws -> Void
-    let reset: @Sendable (inout Role) -> Void
 
     typealias Key<Value> = any WritableKeyPath<Role, Value> & Sendable
 
     static func seconds(_ name: String, _ key: Key<Int>) -> RoleField {
         RoleField(
             name: name, read: { .integer($0[keyPath: key]) },
-            write: { fields, role in role[keyPath: key] = try fields.seconds(name) ?? 0 },
-            reset: { $0[keyPath: key] = 0 })
+            write: { fields, role in role[keyPath: key] = try fields.seconds(name) ?? 0 })
     }
 
     static func count(_ name: String, _ key: Key<Int>) -> RoleField {
@@ -26,30 +24,39 @@ struct RoleField<Role>: Sendable {
                     throw AirlockError.badRequest("\(shown) cannot be negative")
                 }
                 role[keyPath: key] = count
-            },
-            reset: { $0[keyPath: key] = 0 })
+            })
     }
 
     static func blocks(_ name: String, _ key: Key<[CIDR]>) -> RoleField {
         RoleField(
             name: name, read: { .strings($0[keyPath: key].map(\.text)) },
-            write: { fields, role in role[keyPath: key] = try fields.cidrs(name) ?? [] },
-            reset: { $0[keyPath: key] = [] })
+            write: { fields, role in role[keyPath: key] = try fields.cidrs(name) ?? [] })
     }
 
     static func flag(_ name: String, _ key: Key<Bool>, fallback: Bool = false) -> RoleField {
         RoleField(
             name: name, read: { .bool($0[keyPath: key]) },
-            write: { fields, role in role[keyPath: key] = try fields.flag(name) ?? fallback },
-            reset: { $0[keyPath: key] = fallback })
+            write: { fields, role in role[keyPath: key] = try fields.flag(name) ?? fallback })
     }
 
     /// Policies as they were given; a token made of them gets them sanitized.
     static func policies(_ name: String, _ key: Key<[String]>) -> RoleField {
         RoleField(
             name: name, read: { .strings($0[keyPath: key]) },
-            write: { fields, role in role[keyPath: key] = (try fields.list(name) ?? []).map(\.trimmingBlanks) },
-            reset: { $0[keyPath: key] = [] })
+            write: { fields, role in role[keyPath: key] = try fields.list(name) ?? [] })
+    }
+
+    static func text(_ name: String, _ key: Key<String>) -> RoleField {
+        RoleField(
+            name: name, read: { .string($0[keyPath: key]) },
+            write: { fields, role in role[keyPath: key] = try fields.string(name) ?? "" })
+    }
+
+    /// A list that reads as null until it is set.
+    static func texts(_ name: String, _ key: Key<[String]?>) -> RoleField {
+        RoleField(
+            name: name, read: { $0[keyPath: key].map { .strings($0) } ?? .null },
+            write: { fields, role in role[keyPath: key] = try fields.list(name) ?? [] })
     }
 
     /// The same field, `null` while it is an empty list.
@@ -60,15 +67,14 @@ struct RoleField<Role>: Sendable {
             read: { role in
                 let value = read(role)
                 return value.elements?.isEmpty ?? false ? .null : value
-            }, write: write, reset: reset)
+            }, write: write)
     }
 
     /// The same field of something that a larger role holds.
     func lifted<Whole>(_ key: any WritableKeyPath<Whole, Role> & Sendable) -> RoleField<Whole> {
         RoleField<Whole>(
             name: name, read: { read($0[keyPath: key]) },
-            write: { fields, whole in try write(fields, &whole[keyPath: key]) },
-            reset: { reset(&$0[keyPath: key]) })
+            write: { fields, whole in try write(fields, &whole[keyPath: key]) })
     }
 }
 
@@ -87,7 +93,7 @@ enum TokenFields {
         .flag("token_strictly_bind_ip", \.strictlyBindsAddress),
         RoleField(
             name: "token_type", read: { .string($0.type) },
-            write: { fields, settings in settings.type = try type(fields) }, reset: { $0.type = "default" }),
+            write: { fields, settings in settings.type = try type(fields) }),
     ]
 
     /// `token_policies` where it has a path of its own: there, names are sanitized.
@@ -97,10 +103,6 @@ enum TokenFields {
             guard let list = try fields.list("token_policies") ?? fields.list("policies") else { return }
             settings.policies = PolicyNames.sanitized(list)
             mark(["policies"], fields, &settings)
-        },
-        reset: { settings in
-            settings.policies = []
-            settings.legacyNames.remove("policies")
         })
 
     /// Old names that every way to log in but AppRole and userpass has, and what they are called now.
@@ -110,8 +112,6 @@ enum TokenFields {
     ]
 
     static let legacy = Set(currentNames.keys)
-
-    static let names = Set(all.map(\.name)).union(legacy)
 
     /// Changes what the body names.
     /// - Parameter legacy: the old names that count; a new name beside one wins.
@@ -159,8 +159,7 @@ enum TokenFields {
         switch type {
         case "", "default": return "default"
         case "service": return type
-        case "batch":
-            throw AirlockError.badRequest("batch tokens are not supported: leave token_type out or use service")
+        case "batch": throw AirlockError.noBatchTokens
         default: throw AirlockError.badRequest("invalid 'token_type' value \"\(type)\"")
         }
     }

@@ -19,14 +19,15 @@ struct Services: Sendable {
     let webhook: Webhook?
     /// `nil`: nothing is logged.
     let audit: AuditLog?
+    let reads: LastReads
     let identity: IdentityServers
     let now: Now
     let started: Timestamp
 
     init(
         storage: any Storage, registry: Registry, metrics: Metrics, upstream: UpstreamClients?,
-        namespaces: Set<String>, webhook: Webhook?, audit: AuditLog? = nil, identity: IdentityServers,
-        hasher: any PasswordHasher = ScryptHasher(), now: @escaping Now
+        namespaces: Set<String>, webhook: Webhook?, audit: AuditLog? = nil, reads: LastReads,
+        identity: IdentityServers, hasher: any PasswordHasher = ScryptHasher(), now: @escaping Now
     ) {
         self.storage = storage
         root = registry
@@ -38,6 +39,7 @@ struct Services: Sendable {
         self.hasher = hasher
         failures = LoginFailures(now: now)
         self.audit = audit
+        self.reads = reads
         self.identity = identity
         self.now = now
         started = now()
@@ -118,6 +120,12 @@ struct Call: Sendable {
     }
 
     subscript(capture: String) -> String { captures[capture] ?? "" }
+
+    /// The secret's data is about to be answered.
+    func noteRead(of path: SecretPath) {
+        guard let mount, let token = principal?.token else { return }
+        services.reads.note(path, on: mount, isStored: bound == nil, by: token)
+    }
 }
 
 /// One line of an engine's table: a path below the engine, who may come, and what each operation does.

@@ -113,8 +113,7 @@ private struct Creation {
         // A role of type `service` does not ask what the call would like.
         let type = role?.type == "service" ? "" : try fields.string("type") ?? ""
         guard ["", "service"].contains(type) else {
-            throw AirlockError.badRequest(
-                type == "batch" ? "batch tokens are not supported: use a service token" : "invalid 'token_type' value")
+            throw type == "batch" ? AirlockError.noBatchTokens : AirlockError.badRequest("invalid 'token_type' value")
         }
     }
 

@@ -3,7 +3,7 @@ import AirlockCore
 /// `auth/token/roles` (VAULT-PROTOCOL 6.5).
 enum TokenRoleRoutes {
     static let table: [Route] = [
-        Route("roles", [.list: { call in try .keys(try roles(call).names()) }]),
+        Route("roles", fields: [], [.list: { call in try .keys(try roles(call).names()) }]),
         Route("roles/{name:}", exists: exists, [.read: read, .write: write, .delete: delete]),
     ]
 
@@ -52,9 +52,8 @@ enum TokenRoleRoutes {
             name: name, read: { .strings($0[keyPath: key]) },
             write: { fields, role in
                 let names = try fields.list(name) ?? []
-                role[keyPath: key] = Set(names.map { $0.trimmingBlanks.lowercased() }).subtracting([""]).sorted()
-            },
-            reset: { $0[keyPath: key] = [] })
+                role[keyPath: key] = Set(names.map { $0.lowercased() }).subtracting([""]).sorted()
+            })
     }
 
     private static let period = RoleField<TokenRole>.seconds("token_period", \.period)
@@ -65,10 +64,8 @@ enum TokenRoleRoutes {
     private static let others: [RoleField<TokenRole>] = [
         .flag("orphan", \.isOrphan), .flag("renewable", \.isRenewable, fallback: true),
         .flag("token_no_default_policy", \.noDefaultPolicy), period, explicitMaxTTL,
-        RoleField(
-            name: "path_suffix", read: { .string($0.pathSuffix) }, write: writeSuffix, reset: { $0.pathSuffix = "" }),
-        RoleField(
-            name: "token_type", read: { .string($0.type) }, write: writeType, reset: { $0.type = "default-service" }),
+        RoleField(name: "path_suffix", read: { .string($0.pathSuffix) }, write: writeSuffix),
+        RoleField(name: "token_type", read: { .string($0.type) }, write: writeType),
     ]
 
     /// Fields with an old name. Of the two, the new name counts.
@@ -126,8 +123,7 @@ enum TokenRoleRoutes {
         switch type {
         case "", "default-service": role.type = "default-service"
         case "service": role.type = "service"
-        case "batch", "default-batch":
-            throw AirlockError.badRequest("batch tokens are not supported: leave token_type out or use service")
+        case "batch", "default-batch": throw AirlockError.noBatchTokens
         default: throw AirlockError.badRequest("invalid 'token_type' value \"\(type)\"")
         }
     }

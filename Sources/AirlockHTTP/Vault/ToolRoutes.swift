@@ -68,7 +68,7 @@ enum ToolRoutes {
     private static func encoding(_ call: Call, fallback: String) throws -> ([UInt8]) -> String {
         switch try call.fields.string("format") ?? fallback {
         case "base64": { Data($0).base64EncodedString() }
-        case "hex": { $0.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+        case "hex": { $0.withUnsafeBytes(Hexadecimal.text) }
         default: throw AirlockError.badRequest("unsupported encoding format; must be \"hex\" or \"base64\"")
         }
     }

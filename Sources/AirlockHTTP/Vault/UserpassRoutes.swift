@@ -4,7 +4,7 @@ import AirlockCore
 enum UserpassRoutes {
     static let table: [Route] = [
         Route("login/{name:}", access: .open, fields: ["password"], [.write: login]),
-        Route("users", [.list: list]),
+        Route("users", fields: ListPage.fields, [.list: list]),
         Route("users/{name:}", exists: exists, [.read: read, .write: write, .delete: delete]),
         Route("users/{name:}/password", [.write: writePassword]),
         Route("users/{name:}/policies", [.write: writePolicies]),
@@ -28,7 +28,9 @@ enum UserpassRoutes {
 
     private static func exists(_ call: Call) throws -> Bool { try users(call).user(call["name"]) != nil }
 
-    private static let list: Route.Handler = { call in try .keys(try users(call).names()) }
+    private static let list: Route.Handler = { call in
+        try .keys(try ListPage(call).cut(try users(call).names()))
+    }
 
     private static let read: Route.Handler = { call in
         guard let user = try users(call).user(call["name"]) else { throw AirlockError.absent }

@@ -16,17 +16,23 @@ struct VaultSurface: Sendable {
     }
 
     func respond(to request: Request, source: String?, certificates: ClientCertificates) async throws -> Response {
+        try await answer(request, source: source, certificates: certificates).rendered()
+    }
+
+    func answer(
+        _ request: Request, source: String?, certificates: ClientCertificates
+    ) async throws -> VaultResponse {
         var parsed = try VaultRequest(request, source: source)
         parsed.clientCertificates = certificates
         guard parsed.operation != .unknown else { throw AirlockError(.notAllowed, nil) }
         let services = try services.located(&parsed)
         guard let trail = AuditTrail(parsed, services) else {
-            return try await answer(&parsed, request, services, nil).rendered()
+            return try await answer(&parsed, request, services, nil)
         }
         do {
             let response = try await answer(&parsed, request, services, trail).identified(as: trail.id)
             try await trail.end(response)
-            return response.rendered()
+            return response
         } catch {
             try await trail.end(error)
             throw error
@@ -191,7 +197,7 @@ struct VaultSurface: Sendable {
 
     private func noHandler(_ request: VaultRequest) -> AirlockError {
         let quoted = request.pathAsRouted.map { ["\\", "\""].contains($0) ? "\\\($0)" : String($0) }.joined()
-        return AirlockError(.notFound, "no handler for route \"\(quoted)\". route entry not found.")
+        return AirlockError.noHandler(quoted)
     }
 
     static func capability(_ operation: VaultRequest.Operation) -> Capabilities {

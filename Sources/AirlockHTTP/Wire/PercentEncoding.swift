@@ -1,3 +1,5 @@
+import AirlockCore
+
 /// Percent-encoding in paths and queries (https://www.rfc-editor.org/rfc/rfc3986#section-2.1).
 enum PercentEncoding {
     /// The decoded text; `nil` for a broken escape or for bytes that are no UTF-8. `+` stays a plus in a path.
@@ -8,9 +10,9 @@ enum PercentEncoding {
         while let byte = rest.popFirst() {
             switch byte {
             case UInt8(ascii: "%"):
-                guard let high = rest.popFirst().flatMap(hexValue), let low = rest.popFirst().flatMap(hexValue) else {
-                    return nil
-                }
+                guard let high = rest.popFirst().flatMap(Hexadecimal.value),
+                    let low = rest.popFirst().flatMap(Hexadecimal.value)
+                else { return nil }
                 bytes.append(high << 4 | low)
             case UInt8(ascii: "+") where plusIsBlank: bytes.append(0x20)
             default: bytes.append(byte)
@@ -34,10 +36,6 @@ enum PercentEncoding {
             }
         }
         return out
-    }
-
-    private static func hexValue(_ byte: UInt8) -> UInt8? {
-        Character(Unicode.Scalar(byte)).hexDigitValue.flatMap { $0 < 16 ? UInt8($0) : nil }
     }
 
     /// More fields than any call has.

@@ -36,7 +36,7 @@ package struct JWTRole: Sendable, Codable, Equatable {
         try token.check()
         guard token.period <= mount.effectiveMaxTTL else {
             throw AirlockError.badRequest(
-                "'period' of '\"\(JWTRole.goText(token.period))\"' is greater than the backend's maximum lease TTL of '\"\(JWTRole.goText(mount.effectiveMaxTTL))\"'"
+                "'period' of '\"\(GoDuration.format(seconds: token.period))\"' is greater than the backend's maximum lease TTL of '\"\(GoDuration.format(seconds: mount.effectiveMaxTTL))\"'"
             )
         }
         do throws(JWTFault) { try boundClaims.check() } catch { throw AirlockError.badRequest(error.reason) }
@@ -62,8 +62,6 @@ package struct JWTRole: Sendable, Codable, Equatable {
             throw AirlockError.badRequest("must have at least one bound constraint when creating/updating a role")
         }
     }
-
-    private static func goText(_ seconds: Int) -> String { GoDuration.format(Timestamp.nanoseconds(in: seconds)) }
 
     package func expectation(_ config: JWTConfig) -> JWTExpectation {
         var expected = JWTExpectation()

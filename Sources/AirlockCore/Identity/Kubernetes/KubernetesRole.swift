@@ -20,7 +20,7 @@ package struct KubernetesRole: Sendable, Codable, Equatable {
         try token.check()
         guard token.period <= mount.effectiveMaxTTL else {
             throw AirlockError.badRequest(
-                "token period of '\"\(KubernetesRole.goText(token.period))\"' is greater than the backend's maximum lease TTL of '\"\(KubernetesRole.goText(mount.effectiveMaxTTL))\"'"
+                "token period of '\"\(GoDuration.format(seconds: token.period))\"' is greater than the backend's maximum lease TTL of '\"\(GoDuration.format(seconds: mount.effectiveMaxTTL))\"'"
             )
         }
         guard !names.isEmpty else {
@@ -40,8 +40,6 @@ package struct KubernetesRole: Sendable, Codable, Equatable {
             throw AirlockError.badRequest("can not mix \"*\" with values")
         }
     }
-
-    private static func goText(_ seconds: Int) -> String { GoDuration.format(Timestamp.nanoseconds(in: seconds)) }
 
     /// - Throws: why the account may not use the role.
     func check(_ account: ServiceAccount) throws(JWTFault) {

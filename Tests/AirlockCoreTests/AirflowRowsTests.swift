@@ -14,8 +14,8 @@ struct AirflowRowsTests {
         ].map { $0.map { Array($0.utf8) } }
     }
 
-    private func variable(_ value: String?, isEncrypted: String? = "0", team: String? = nil) -> [[UInt8]?] {
-        ["region", value, isEncrypted, team].map { $0.map { Array($0.utf8) } }
+    private func variable(_ value: String?, description: String? = nil, isEncrypted: String? = "0") -> [[UInt8]?] {
+        ["region", value, description, isEncrypted, nil].map { $0.map { Array($0.utf8) } }
     }
 
     private func source(_ rows: [[[UInt8]?]], of table: AirflowTable = .connection, keys: Int = 1) -> ImportSource {
@@ -85,7 +85,7 @@ struct AirflowRowsTests {
             found.rejected.map(\.message) == [
                 "`val` is NULL, which to Airflow is no variable; set it, or remove the row"
             ])
-        found = source([[nil, nil, nil, nil]], of: .variable)
+        found = source([[nil, nil, nil, nil, nil]], of: .variable)
         #expect(found.candidates.isEmpty)
     }
 
@@ -106,6 +106,17 @@ struct AirflowRowsTests {
             #expect(source([connection(type: type)]).candidates.first?.warnings.count == 1)
         }
         #expect(source([connection(type: "my_type")]).candidates.first?.warnings.isEmpty == true)
+    }
+
+    @Test func `A variable keeps its description`() {
+        let found = source([variable("eu", description: "where we are")], of: .variable)
+        #expect(found.candidates.first?.description?.revealed == "where we are")
+    }
+
+    @Test func `A finding about a row names the field, and no byte of a text that nobody wrote`() {
+        let plan = ImportPlan([source([connection(extra: "no object")])])
+        #expect(plan.rejected.map(\.message).allSatisfy { $0.hasPrefix("extra: ") && !$0.contains("byte") })
+        #expect(plan.rejected.count == 1)
     }
 
     @Test func `A team is found by name in Airflow 3.2, by id in 3.1, and not looked for in 2`() throws {

@@ -224,7 +224,7 @@ def said(done, code):
 
 def test_wrong_usage_is_said_without_the_secret(alone, tmp_path):
     sqlite3.connect(tmp_path / "a.db").close()
-    assert said(alone(), 2) == "conn-import: nothing to import: name a file, or give --from-airflow-db"
+    assert said(alone(), 2).startswith("conn-import: nothing to import: ")
     assert said(alone("--from-airflow-db", "env"), 2) == (
         "conn-import: --from-airflow-db env needs AIRFLOW__DATABASE__SQL_ALCHEMY_CONN in the environment")
     assert said(alone("--from-airflow-db", "mysql://u:canary-@h/d"), 2) == (

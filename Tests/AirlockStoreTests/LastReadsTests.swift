@@ -43,6 +43,7 @@ struct LastReadsTests {
         let moment = store.now
         do {
             let opened = try store.open()
+            try await Registry(storage: opened.storage).enable(mount)
             let reads = try await reads(opened.storage)
             let alice = try await token("alice", opened.storage)
             accessor = alice.accessor
@@ -117,6 +118,7 @@ struct LastReadsTests {
         #expect(try rows().isEmpty)
 
         let plain = Mount(path: "plain/", engine: .kv, description: "", options: nil)
+        try await registry.enable(plain)
         let kv1 = KVPlain(storage: opened.storage, mount: plain)
         try await kv1.write(path("pg"), data: SecretPayload(Array("{}".utf8)))
         reads.note(try path("pg"), on: plain, isStored: true, by: alice)

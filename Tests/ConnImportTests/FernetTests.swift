@@ -3,14 +3,14 @@ import Testing
 @testable import conn_import
 
 /// The vectors of https://github.com/fernet/spec (generate.json, verify.json, invalid.json).
-@Suite struct FernetTests {
+struct FernetTests {
     private static let key = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
 
     private func opened(_ token: String, by key: String = FernetTests.key) throws -> String? {
         try #require(Fernet(key: key)).open(Array(token.utf8)).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    @Test func `the token that the specification generates and verifies is opened`() throws {
+    @Test func `The token that the specification generates and verifies is opened`() throws {
         let token =
             "gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64jVmpU4IwqDA=="
         #expect(try opened(token) == "hello")
@@ -36,7 +36,7 @@ import Testing
         "invalid non-urlsafe characters in b64":
             "gAAAAAAdwJ6wAAEC/AwQFBgcICQoLDA0ODy+021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64jVmpU4IwqDA==",
     ])
-    func `an invalid token is not opened`(_ description: String, _ token: String) throws {
+    func `An invalid token is not opened`(_ description: String, _ token: String) throws {
         #expect(try opened(token) == nil, "\(description)")
     }
 
@@ -47,11 +47,11 @@ import Testing
         "expired TTL":
             "gAAAAAAdwJ6xAAECAwQFBgcICQoLDA0OD3HkMATM5lFqGaerZ-fWPAl1-szkFVzXTuGb4hR8AKtwcaX1YdykRtfsH-p1YsUD2Q==",
     ])
-    func `the age of a token does not count`(_ description: String, _ token: String) throws {
+    func `The age of a token does not count`(_ description: String, _ token: String) throws {
         #expect(try opened(token)?.isEmpty == true, "\(description)")
     }
 
-    @Test func `a key is 32 bytes`() {
+    @Test func `A key is 32 bytes`() {
         for text in ["", "short", FernetTests.key + "AAAA", "cw/0x689RpI+jtRR7oE8h/eQsKImvJapLeSbXpwF4e4="] {
             #expect(Fernet(key: text) == nil)
         }

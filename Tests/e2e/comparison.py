@@ -41,7 +41,7 @@ def same_warnings(one, other):
         return limits, [warning for warning in warnings or [] if not CAPPED.match(warning)]
     (limits, words), (other_limits, other_words) = parted(one), parted(other)
     if len(limits) == len(other_limits):
-        near = all(asked == other_asked and abs(left - other_left) <= APART for (asked, left), (other_asked, other_left) in zip(limits, other_limits))
+        near = all(max(abs(asked - other_asked), abs(left - other_left)) <= APART for (asked, left), (other_asked, other_left) in zip(limits, other_limits))
     else:
         near = all(asked - left <= APART for asked, left in limits + other_limits)
     return near and words == other_words

@@ -2,8 +2,8 @@
 Airflow's own models, and prints what Airflow gives back from it as one JSON line.
 
 The standard input is a JSON list of steps. Each has the `fernet_key` that Airflow's setting then holds (empty: no
-encryption), `connections` (fields by id, `team_name` among them), `variables` (values by key), `teams` (names), and `sql`
-for what the models refuse. The keys of the last but one open all that is read back; the last is made after that.
+encryption), `teams` (names), `connections` (fields by id), `variables` (values by key, or fields), and `sql` for what the
+models refuse. The keys of the last but one open all that is read back; the last is made after that.
 """
 
 import json
@@ -36,7 +36,7 @@ def fill(session, step):
     for conn_id, fields in step.get("connections", {}).items():
         session.add(Connection(conn_id=conn_id, **fields))
     for key, value in step.get("variables", {}).items():
-        session.add(Variable(key=key, val=value))
+        session.add(Variable(key=key, **(value if isinstance(value, dict) else {"val": value})))
     session.flush()
     for statement in step.get("sql", []):
         session.execute(text(statement))

@@ -1,7 +1,8 @@
 """Run by the Python of an Airflow installation, not by pytest: reads variables and connections the way a task does,
-through whatever secrets backend the environment configures, and prints what Airflow made of them as one JSON line.
+through whatever secrets backend the environment configures, and prints what Airflow made of them as one JSON line. A team's
+are read as the API server reads them for a task of the team (Airflow 3).
 
-    python read_with_airflow.py variable:greeting connection:pg
+    python read_with_airflow.py variable:greeting connection:pg connection-of-team:sales/pg
 """
 
 import json
@@ -24,9 +25,17 @@ else:
 def read(what):
     kind, name = what.split(":", 1)
     try:
-        if kind == "variable":
+        if kind.endswith("-of-team"):
+            from airflow import models
+
+            team, name = name.split("/")
+            if kind == "variable-of-team":
+                return models.Variable.get(name, team_name=team)
+            connection = models.Connection.get_connection_from_secrets(name, team_name=team)
+        elif kind == "variable":
             return Variable.get(name)
-        connection = get_connection(name)
+        else:
+            connection = get_connection(name)
         return {field: getattr(connection, field) for field in FIELDS}
     except Exception as error:  # what a task's author sees is the point
         return {"error": f"{type(error).__name__}: {error}"}

@@ -2,7 +2,6 @@
 both servers, and read back there by Airflow's own `VaultBackend`."""
 
 import json
-import os
 import pathlib
 import re
 import sqlite3
@@ -64,6 +63,10 @@ STEPS = [
         "VALUES ('no_object', 'mysql', 'canary-extra', false, false)",
     ]},
 ]
+TEAM_STEP = {
+    "fernet_key": NEW, "teams": ["sales"], "connections": {
+        "of_team": {"conn_type": "http", "host": "h", "password": "canary-team", "team_name": "sales"}},
+    "variables": {"of_team": {"val": "canary-team", "team_name": "sales"}}}
 
 LOST_FIELD = "none of the 2 Fernet keys opens `{}`; add the key that it was encrypted with"
 BAD_ID = "the id has a character other than letters, digits, '_', '.' and '-'"
@@ -88,7 +91,8 @@ class Metadata:
             AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS="False", AIRFLOW__CORE__FERNET_KEY=NEW)
         programs = servers.TOOLS / airflow / "bin"
         self.run([programs / "airflow", "db", "migrate"], environment)
-        printed = self.run([programs / "python", HERE / "fill_airflow_database.py"], environment, json.dumps(STEPS))
+        steps = STEPS if airflow == "airflow2" else [TEAM_STEP, *STEPS]
+        printed = self.run([programs / "python", HERE / "fill_airflow_database.py"], environment, json.dumps(steps))
         self.content = json.loads(printed.splitlines()[-1])
 
     @staticmethod
@@ -170,12 +174,18 @@ def test_airflow_reads_from_the_vault_what_it_has_in_its_database(metadata, vaul
     assert imported.stdout == f"imported {counted}; skipped 0; rejected {len(REJECTED) + 1}\n", imported.stderr
     assert "dashed: warning: from a vault Airflow reads `conn_type` with _ for -" in imported.stderr
 
-    there = [*(f"connection:{name}" for name in metadata.connections), *(f"variable:{name}" for name in metadata.variables)]
-    answer = read_with_airflow(metadata.airflow, vault_server, mount, tmp_path, there)
+    expected = {}
     for name, fields in metadata.connections.items():
-        assert answer[f"connection:{name}"] == {"conn_id": name} | as_from_a_vault(name, fields, metadata.airflow), name
+        expected[place("connection", name)] = {"conn_id": name} | as_from_a_vault(name, fields, metadata.airflow)
     for name, value in metadata.variables.items():
-        assert answer[f"variable:{name}"] == value, name
+        expected[place("variable", name)] = value
+    found = read_with_airflow(metadata.airflow, vault_server, mount, tmp_path, expected)
+    for what, value in expected.items():
+        assert found[what] == value, what
+
+
+def place(kind, name):
+    return f"{kind}-of-team:sales/{name}" if name == "of_team" else f"{kind}:{name}"
 
 
 def as_from_a_vault(name, fields, airflow):
@@ -193,8 +203,83 @@ def read_with_airflow(airflow, server, mount, folder, what):
     done = subprocess.run(
         [servers.TOOLS / airflow / "bin/python", HERE / "read_with_airflow.py", *what],
         env=servers.clean_environment(
-            folder, AIRFLOW_HOME=folder / "reader", AIRFLOW__SECRETS__BACKEND_KWARGS=json.dumps(kwargs),
+            folder, AIRFLOW_HOME=folder / "reader", AIRFLOW__CORE__MULTI_TEAM="True", AIRFLOW__SECRETS__BACKEND_KWARGS=json.dumps(kwargs),
             AIRFLOW__SECRETS__BACKEND="airflow.providers.hashicorp.secrets.vault.VaultBackend"),
         capture_output=True, text=True, timeout=120, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+# What goes wrong before any server is asked.
+
+@pytest.fixture
+def alone(tmp_path):
+    return lambda *arguments, **environment: run(tmp_path, "--dry-run", *arguments, **environment)
+
+
+def said(done, code):
+    assert (done.returncode, done.stdout) == (code, ""), done.stdout + done.stderr
+    return done.stderr.strip()
+
+
+def test_wrong_usage_is_said_without_the_secret(alone, tmp_path):
+    sqlite3.connect(tmp_path / "a.db").close()
+    assert said(alone(), 2).startswith("conn-import: nothing to import: ")
+    assert said(alone("--from-airflow-db", "env"), 2) == (
+        "conn-import: --from-airflow-db env needs AIRFLOW__DATABASE__SQL_ALCHEMY_CONN in the environment")
+    assert said(alone("--from-airflow-db", "mysql://u:canary-@h/d"), 2) == (
+        "conn-import: --from-airflow-db is of a database that is not read; sqlite:// and postgresql:// are")
+    assert said(alone("--from-airflow-db", "env", AIRFLOW__DATABASE__SQL_ALCHEMY_CONN="postgresql://u:canary@-@h"), 2) == (
+        "conn-import: AIRFLOW__DATABASE__SQL_ALCHEMY_CONN has an @ in its host or database; in a password write %40 for it")
+    assert said(alone("--from-airflow-db", "a.db", AIRFLOW__CORE__FERNET_KEY="canary-key"), 2) == (
+        "conn-import: key 1 in AIRFLOW__CORE__FERNET_KEY is no Fernet key, which is 32 bytes in URL-safe base64")
+    assert said(alone("--from-airflow-db", "a.db", AIRFLOW__CORE__FERNET_KEY_CMD="touch ran"), 2).startswith(
+        "conn-import: AIRFLOW__CORE__FERNET_KEY_CMD is not carried out here; ")
+    assert not (tmp_path / "ran").exists()
+    (tmp_path / "a.env").write_text("AIRFLOW_VAR_A=b")
+    assert said(alone("--fernet-key-file", "keys", "a.env"), 2) == (
+        "conn-import: --fernet-key-file goes with --from-airflow-db")
+
+
+def test_a_file_that_is_no_metadata_database_is_said_to_be_none(alone, tmp_path):
+    sqlite3.connect(tmp_path / "a.db").close()
+    assert said(alone("--from-airflow-db", "a.db"), 1) == (
+        "a.db: is not read as Airflow's database: no such table: connection")
+    assert said(alone("--from-airflow-db", "sqlite:///no.db"), 1) == "no.db: there is no such file"
+    assert not (tmp_path / "no.db").exists()
+
+
+@pytest.mark.parametrize("metadata", ["airflow3-postgresql"], indirect=True)
+def test_a_role_that_may_only_read_the_two_tables_is_enough(metadata, postgresql, alone, tmp_path):
+    postgresql.sql(
+        "CREATE ROLE reader LOGIN PASSWORD 'canary-reader'", "GRANT SELECT ON connection, variable TO reader",
+        database="airflow3")
+    url = f"postgresql://reader@127.0.0.1:{postgresql.port}/airflow3"
+    done = alone("--from-airflow-db", url, AIRFLOW__CORE__FERNET_KEY=f"{NEW},{OLD}", PGPASSWORD="canary-reader")
+    assert f"would import {len(metadata.connections)} connections" in done.stdout, done.stderr
+    assert f"postgresql://127.0.0.1:{postgresql.port}/airflow3: connection lost: " in done.stderr
+
+    (tmp_path / ".pgpass").write_text(f"127.0.0.1:{postgresql.port}:airflow3:reader:canary-reader\n")
+    (tmp_path / ".pgpass").chmod(0o600)
+    assert alone("--from-airflow-db", url).stdout.startswith("import ")
+
+    done = alone("--from-airflow-db", url.replace("reader@", "reader:canary-reader@"))
+    assert done.stdout.startswith("import ")
+    assert done.stderr.startswith(
+        "conn-import: warning: other users of the machine can see the password in --from-airflow-db; ")
+
+
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(postgresql, alone, tmp_path):
+    place = f"postgresql://127.0.0.1:{postgresql.port}/none"
+    environment = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": place.replace("127", "airflow:canary-wrong@127")}
+    text = said(alone("--from-airflow-db", "env", **environment), 1)
+    assert text.startswith(f"{place}: cannot be reached: ") and "password authentication failed" in text
+    environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = (
+        f"postgresql://{USER}:{urllib.parse.quote(PASSWORD, safe='')}@127.0.0.1:{postgresql.port}/postgres")
+    assert 'relation "connection" does not exist' in said(alone("--from-airflow-db", "env", **environment), 1)
+    environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"postgresql://u:canary-@127.0.0.1:{servers.free_port()}/d"
+    assert "Connection refused" in said(alone("--from-airflow-db", "env", **environment), 1)
+
+    (tmp_path / "libpq.so.5").write_text("no library")
+    missing = said(alone("--from-airflow-db", "env", LD_LIBRARY_PATH=tmp_path, **environment), 1)
+    assert missing == "libpq.so.5: cannot be loaded; install PostgreSQL's client library (Debian's package libpq5)"

@@ -30,7 +30,8 @@ package struct AirflowRows {
             source: database, line: count, row: "\(kind.rawValue) \(AirflowRows.printable(target))")
         for fault in row.faults { source.reject(origin, fault) }
         guard row.faults.isEmpty, let text else { return }
-        source.offer(ImportCandidate(target, from: origin, text: text, warnings: row.warnings))
+        source.offer(
+            ImportCandidate(target, from: origin, text: text, description: row.description, warnings: row.warnings))
     }
 
     /// A database holds any text as an id, also such as a terminal obeys.
@@ -47,6 +48,8 @@ private struct Row {
     let open: ([UInt8]) -> [UInt8]?
     private(set) var faults: [String] = []
     private(set) var warnings: [String] = []
+    /// A variable's; a connection has it among its fields.
+    private(set) var description: SecretText?
 
     var id: String { String(decoding: (values.first ?? nil) ?? [], as: UTF8.self) }
     var team: String? { (values.last ?? nil).map { String(decoding: $0, as: UTF8.self) } }
@@ -91,7 +94,8 @@ private struct Row {
             faults.append("`val` is NULL, which to Airflow is no variable; set it, or remove the row")
             return nil
         }
-        return (isTrue(values[2]) ? opened(value, "val") : text(value, "val")).map { SecretText($0) }
+        description = text(values[2], "description").map { SecretText($0) }
+        return (isTrue(values[3]) ? opened(value, "val") : text(value, "val")).map { SecretText($0) }
     }
 
     /// `1` and `0` in SQLite, `t` and `f` in PostgreSQL.

@@ -13,7 +13,7 @@ package enum AirflowTable: String, Sendable, CaseIterable {
         "conn_id", "conn_type", "description", "host", "login", "password", "schema", "port", "extra", "is_encrypted",
         "is_extra_encrypted",
     ]
-    static let variableColumns = ["key", "val", "is_encrypted"]
+    static let variableColumns = ["key", "val", "description", "is_encrypted"]
 
     /// In the order in which `query` gives them; the team follows.
     private var columns: [String] {

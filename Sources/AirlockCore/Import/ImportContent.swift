@@ -68,8 +68,11 @@ package struct ImportContent: Sendable {
     }
 
     private static func said(_ finding: Finding, _ candidate: ImportCandidate) -> String {
-        let field = candidate.keepsLines ? finding.field.map { "\($0.rawValue): " } ?? "" : ""
-        return "\(field)\(finding.message) (\(candidate.place(of: finding.offset))): \(finding.fix)"
+        // A row's text is put together here, so no byte of it is a place that anybody could look at.
+        let isRow = candidate.origin.row != nil
+        let field = candidate.keepsLines || isRow ? finding.field.map { "\($0.rawValue): " } ?? "" : ""
+        let place = isRow ? "" : " (\(candidate.place(of: finding.offset)))"
+        return "\(field)\(finding.message)\(place): \(finding.fix)"
     }
 
     /// What the text leaves open and the stored form does not: it is the same to every Airflow.

@@ -17,7 +17,9 @@ struct InventoryQuery: Sendable {
 
     init(_ fields: [(name: String, value: String)], now: Timestamp) throws {
         for (name, value) in fields {
-            func refused(_ reason: String) -> TypedError { TypedError(.unprocessableContent, "\(name): \(reason)") }
+            func refused(_ reason: String) -> TypedError {
+                TypedError(.unprocessableContent, "\(name): \(reason)", at: ["query", name])
+            }
             func filled() throws -> String {
                 guard !value.isEmpty else { throw refused("must not be empty") }
                 return value
@@ -55,7 +57,7 @@ struct InventoryQuery: Sendable {
             case "after": after = try filled()
             default:
                 let suggestion = nearestName(to: name, among: Self.known).map { "; did you mean \($0)?" } ?? ""
-                throw TypedError(.unprocessableContent, "unknown query parameter\(suggestion)")
+                throw TypedError(.unprocessableContent, "unknown query parameter\(suggestion)", at: ["query"])
             }
         }
     }

@@ -26,13 +26,11 @@ extension Call {
         guard let text = request.query[name] else { return nil }
         return try Fields.validated { try Fields([name: .string(text)]).integer(name) }
     }
-}
 
-extension Call {
     /// Throws what OpenBao checks before it calls a handler, and lets pass what the handler would have said.
     func checkTypes(_ body: () throws -> Void) throws {
         do {
-            try validated(body)
+            try Fields.validated(body)
         } catch let error as AirlockError where error.message?.hasPrefix("Field validation failed: ") == true {
             throw error
         } catch is AirlockError {}

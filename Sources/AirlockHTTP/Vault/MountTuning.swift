@@ -80,12 +80,10 @@ enum MountTuning {
                 guard let name = fields.names.sorted().first(where: fields.isSet) else { return .noContent }
                 throw AirlockError.badRequest("cannot tune parameter \(name) of \(path)")
             }
-            let options = try fields.map("options") ?? [:]
+            let (options, description) = (try fields.map("options") ?? [:], try fields.string("description") ?? "")
             let now = call.services.now()
             let isUpgrade = try await call.services.registry.tune(path, auth: auth) { mount, transaction in
-                if fields.names.contains("description") {
-                    mount.description = try fields.string("description") ?? ""
-                }
+                if fields.names.contains("description") { mount.description = description }
                 if fields.isSet("token_type") {
                     guard auth else {
                         throw AirlockError.badRequest("'token_type' can only be modified on auth mounts")

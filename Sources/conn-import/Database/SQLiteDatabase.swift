@@ -48,6 +48,8 @@ struct SQLiteDatabase {
 
     private static func reason(_ error: DatabaseError) -> String {
         switch error.resultCode {
+        case .SQLITE_READONLY where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK:
+            "holds half a transaction of a program that was killed; start Airflow once, which takes it back"
         case .SQLITE_NOTADB: "is no SQLite database"
         case .SQLITE_BUSY: "is locked by another program; run this again"
         case .SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:

@@ -83,7 +83,8 @@ struct ServeSettings {
         // What nobody asked for is not made anew after its operator disabled it.
         if namesKwargs || flags.backendKwargs != nil { mounts = [MountSettings(kwargs: kwargs, cache: cache)] }
         for member in mountMembers {
-            mounts.append(try MountSettings(name: member.name, json: member.value, defaults: cache))
+            mounts.append(
+                try MountSettings(name: member.name, json: member.value, defaults: cache, environment: environment))
         }
         try checkMounts()
     }

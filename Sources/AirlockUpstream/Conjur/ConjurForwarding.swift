@@ -59,27 +59,49 @@ extension ConjurUpstream {
     private func write(_ path: SecretPath, _ body: SecretPayload) async throws -> ForwardedAnswer {
         let fields = try fields(in: body, of: path)
         switch mapping.kind {
-        case .variable: try await set([(mapping.id(path.text), fields[0].value)])
-        case .fields:
-            let stays = try await self.fields(of: path).map(\.name).filter { name in
-                !fields.contains { $0.name.utf8.elementsEqual(name.utf8) }
-            }
-            guard stays.isEmpty else {
-                throw AirlockError.badRequest(
-                    "Conjur removes variables by policy, so a write cannot drop fields: give \(stays.joined(separator: ", ")) too"
-                )
-            }
-            try await set(fields.map { (mapping.id("\(path.text)/\($0.name)"), $0.value) })
+        case .variable: try await write(fields[0].value, to: mapping.id(path.text))
+        case .fields: try await write(fields, to: path)
         }
         return kvVersion == 2
             ? ForwardedAnswer(200, ["data": ConjurUpstream.metadata(nil)])
             : ForwardedAnswer(status: 204, body: .init([]))
     }
 
+    private func write(_ text: String, to id: String) async throws {
+        if try await set(id, text) { return }
+        try await make([id])
+        guard try await set(id, text) else { throw ConjurUpstream.unseen }
+    }
+
+    /// All variables are there before the first one is set: what can be refused whole is.
+    private func write(_ fields: [(name: String, value: String)], to path: SecretPath) async throws {
+        let known = Set(try await self.fields(of: path).map { ExactText($0.name) })
+        let stays = known.subtracting(fields.map { ExactText($0.name) }).map(\.text).sorted()
+        guard stays.isEmpty else {
+            throw AirlockError.badRequest(
+                "Conjur removes variables by policy, so a write cannot drop fields: give \(stays.joined(separator: ", ")) too"
+            )
+        }
+        func id(_ field: String) -> String { mapping.id("\(path.text)/\(field)") }
+        let missing = fields.map(\.name).filter { !known.contains(ExactText($0)) }
+        if !missing.isEmpty { try await make(missing.map(id)) }
+        for (index, field) in fields.enumerated() {
+            do {
+                guard try await set(id(field.name), field.value) else { throw ConjurUpstream.unseen }
+            } catch  where index > 0 {
+                let reason = (error as? UpstreamError)?.message ?? (error as? AirlockError)?.message ?? "cancelled"
+                throw UpstreamError(.broken, "some fields are written and others are not: \(reason)")
+            }
+        }
+    }
+
+    private static let unseen = AirlockError(
+        .permissionDenied, "the variable is there, but Airlock's login may not set it: permit it read, execute, update")
+
     /// What a write says, if Conjur can hold it.
     private func fields(in body: SecretPayload, of path: SecretPath) throws -> [(name: String, value: String)] {
         guard let json = try? JSON(parsing: body.bytes, refusesRepeats: true) else {
-            throw AirlockError.badRequest("the body is no JSON object")
+            throw AirlockError.badRequest("the body must be a JSON object without a repeated name")
         }
         if kvVersion == 2 {
             guard json["options"]?["cas"] == nil else {
@@ -105,39 +127,20 @@ extension ConjurUpstream {
         }
     }
 
-    /// Sets variables, and makes those first that are not there.
-    private func set(_ values: [(id: String, text: String)]) async throws {
-        var isBegun = false
-        do {
-            var missing: [(id: String, text: String)] = []
-            for value in values {
-                guard try await set(value) else {
-                    missing.append(value)
-                    continue
-                }
-                isBegun = true
-            }
-            guard !missing.isEmpty else { return }
-            try await make(missing.map(\.id))
-            for value in missing {
-                guard try await set(value) else {
-                    throw UpstreamError(
-                        .rejected,
-                        "the variable was made, but this login may not set it: permit it read, execute and update")
-                }
-                isBegun = true
-            }
-        } catch let error as UpstreamError where isBegun {
-            throw UpstreamError(.broken, "some fields are written and others are not: \(error.message)")
-        }
-    }
-
-    /// - Returns: `false` when there is no such variable.
-    private func set(_ value: (id: String, text: String)) async throws -> Bool {
-        var call = ConjurCall("POST", target("secrets", "variable", value.id), body: Array(value.text.utf8))
+    /// - Returns: `false` when there is no such variable, as far as the login can see.
+    private func set(_ id: String, _ text: String) async throws -> Bool {
+        var call = ConjurCall("POST", target("secrets", "variable", id), body: Array(text.utf8))
         call.contentType = "application/octet-stream"
         call.timeout = server.writeTimeout
-        return try await server.perform(call) { try ConjurShape.checked($0, server.origin).status != 404 }
+        return try await server.perform(call) { try taken($0).status != 404 }
+    }
+
+    private func taken(_ response: UpstreamResponse) throws -> UpstreamResponse {
+        guard response.status != 405 else {
+            throw AirlockError(
+                .notAllowed, "this Conjur takes no writes, as a follower does: name the leader's address")
+        }
+        return try ConjurShape.checked(response, server.origin)
     }
 
     /// Makes variables by policy, in the mount's branch.
@@ -147,12 +150,11 @@ extension ConjurUpstream {
         var call = ConjurCall("POST", target("policies", "policy", branch), body: Array(lines.joined().utf8))
         call.contentType = "application/x-yaml"
         call.timeout = server.writeTimeout
-        let origin = server.origin
         try await server.load(call) { response in
             if response.status == 422 {
                 throw AirlockError.badRequest("Conjur refuses the policy that would make the variable (HTTP 422)")
             }
-            guard try ConjurShape.checked(response, origin).status != 404 else {
+            guard try taken(response).status != 404 else {
                 throw AirlockError.badRequest("Conjur has no policy branch \(branch), in which variables are made")
             }
         }

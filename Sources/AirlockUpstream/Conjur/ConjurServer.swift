@@ -16,6 +16,8 @@ package final class ConjurServer: Sendable {
     private let pause: Pause
     private let wire: ConjurWire
     let writeTimeout: Duration
+    /// Conjur takes its time for a list: it looks up each variable's annotations, permissions and versions.
+    let listTimeout: Duration
 
     package convenience init(
         kwargs: ConjurKwargs, metrics: Metrics, logger: Logger, now: @escaping Now
@@ -40,6 +42,7 @@ package final class ConjurServer: Sendable {
         self.session = session
         self.pause = pause
         writeTimeout = kwargs.timeout ?? VaultServer.writeTimeout
+        listTimeout = kwargs.timeout ?? .seconds(10)
         // Two places are left for logins and probes.
         gate = RequestGate(
             places: ConjurServer.connections - 2, limit: max(kwargs.timeout ?? .zero, VaultServer.lineTimeout),

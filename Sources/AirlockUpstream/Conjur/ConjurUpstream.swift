@@ -113,7 +113,8 @@ package struct ConjurUpstream: Upstream {
             .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
-    private static let pageSize = 1000
+    /// A resource comes with all its permissions, annotations and versions, and a parsed answer has a limit (`JSON.valueLimit`).
+    private static let pageSize = 500
 
     /// Every variable that the login may see. Conjur's administrator may limit a list, also one that asks for no limit
     /// (`API_RESOURCE_LIST_LIMIT_MAX`): only an empty page, or one that is not full, is the last.
@@ -124,7 +125,9 @@ package struct ConjurUpstream: Upstream {
         var seen: Set<ExactText> = []
         while true {
             let query = (limit.map { "limit=\($0)&" } ?? "") + "offset=\(all.count)"
-            let page = try await server.perform(ConjurCall("GET", "\(target)?\(query)")) { response -> [String]? in
+            var call = ConjurCall("GET", "\(target)?\(query)")
+            call.timeout = server.listTimeout
+            let page = try await server.perform(call) { response -> [String]? in
                 response.status == 422 && limit != nil
                     ? nil : try ConjurShape.ids(response, account: server.account, server.origin)
             }

@@ -274,6 +274,8 @@ def test_a_write_that_conjur_denies_or_refuses_is_told_apart(front):
     assert data(front.read("variables/a")) == {"value": "one"}
     front.conjur.denied = {"prod/airflow/variables/a"}
     assert front.client.post("/v1/airflow/data/variables/a", {"data": {"value": "two"}}).status == 403
+    front.conjur.hidden = {"prod/airflow/variables/h"}
+    refused(front.client.post("/v1/airflow/data/variables/h", {"data": {"value": "x"}}), 403, "permit it")
     front.conjur.branches.clear()
     refused(front.client.post("/v1/airflow/data/variables/new", {"data": {"value": "x"}}), 400, "prod/airflow")
 

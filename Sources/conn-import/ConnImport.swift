@@ -8,8 +8,10 @@ struct ConnImport: ParsableCommand {
         commandName: "conn-import",
         abstract: "Imports Airflow connections and variables into Airlock, OpenBao or Vault.",
         discussion: """
-            Reads AIRFLOW_CONN_<ID> and AIRFLOW_VAR_<KEY> lines; in a file with neither, each ID=uri line is a \
-            connection. Everything is checked before the first write, and each write is read back and compared.
+            Reads .env, JSON and YAML files as Airflow writes and reads them: AIRFLOW_CONN_<ID> and AIRFLOW_VAR_<KEY> \
+            lines (in a file with neither, each ID=uri line is a connection), {"ID": "uri"} and {"ID": {fields}}; with \
+            --variables {"KEY": value}. Everything is checked before the first write, and each write is read back and \
+            compared.
 
             The address and the token come from the options, then from --backend-kwargs, then from AIRLOCK_ADDR and \
             AIRLOCK_TOKEN, then from VAULT_ADDR and VAULT_TOKEN. AIRLOCK_CACERT names the CA of AIRLOCK_ADDR, VAULT_CACERT \

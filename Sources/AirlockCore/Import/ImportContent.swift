@@ -117,7 +117,7 @@ package struct ImportContent: Sendable {
             guard let theirs = try? Variable(data: stored.bytes) else { return [.unreadable] }
             var changes: [ImportChange] = []
             if !theirs.value.utf8.elementsEqual(ours.value.utf8) { changes.append(ImportChange("value", .changed)) }
-            // Airflow looks at no description in a vault; one that is there is kept where the source has none.
+            // Airflow looks at no description in a vault: one that is there alone is no reason to write.
             if let new = ours.description, theirs.description != new {
                 changes.append(ImportChange("description", theirs.description == nil ? .added : .changed))
             }

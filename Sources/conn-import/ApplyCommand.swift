@@ -53,21 +53,24 @@ struct ApplyCommand: ParsableCommand, Performing {
                     + "name them after it, as for plan")
         }
         let now = ImportPlan(try await options.read())
-        let found = Dictionary(now.items.map { ($0.target, $0.content) }, uniquingKeysWith: { first, _ in first })
+        let places = Dictionary(
+            now.items.enumerated().map { ($1.target, Int32($0)) }, uniquingKeysWith: { first, _ in first })
+        var isPlanned = [Bool](repeating: false, count: now.items.count)
         var faults: [(String, String)] = []
         let contents: [ImportContent] = document.items.compactMap { item in
-            guard let content = found[item.target] else {
+            guard let place = places[item.target] else {
                 faults.append((item.place, "is not in the sources any more"))
                 return nil
             }
+            isPlanned[Int(place)] = true
+            let content = now.items[Int(place)].content
             guard key.digest(content.payload, at: item.path) == item.content else {
                 faults.append((item.place, "is not what the plan was made from"))
                 return nil
             }
             return content
         }
-        let planned = Set(document.items.map(\.target))
-        faults += now.items.filter { !planned.contains($0.target) }.map { ($0.place, "is not in the plan") }
+        faults += zip(now.items, isPlanned).filter { !$1 }.map { ($0.0.place, "is not in the plan") }
         if !document.header.skipsRejected { faults += now.rejected.map { ("\($0.origin)", $0.message) } }
         guard faults.isEmpty else {
             Console.complain(each: faults)
@@ -160,10 +163,13 @@ private struct Standing {
     private mutating func note(_ index: Int, _ found: Secret?, _ current: ImportState) {
         let item = document.items[index]
         if let receipt = receipts[index] {
-            guard current.digest != item.content || current.version != receipt.version else { return }
-            if current.version != receipt.version || !(found?.data.map(contents[index].isSame) ?? false) {
+            guard let data = found?.data, current.version == receipt.version,
+                current.version != nil || contents[index].isSame(as: data)
+            else {
                 unproven[index] = "has changed since this plan was applied"
+                return
             }
+            unproven[index] = Importer.difference(contents[index], data)
             return
         }
         switch item.standing(current) {

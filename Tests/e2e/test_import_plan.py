@@ -8,11 +8,13 @@ import signal
 import stat
 import subprocess
 import threading
+import time
 
 import hvac
 import pytest
 
 import servers
+from audited import audited, entries  # noqa: F401, a fixture among them
 from test_conn_import import CANARY, Import, mounted
 
 FILE = f"""AIRFLOW_CONN_PG=postgres://user:{CANARY}-1@db.example.com:5432/app
@@ -108,6 +110,7 @@ class Way(http.server.ThreadingHTTPServer):
     """A way to a server on which answers are changed, or lost."""
 
     daemon_threads = True
+    request_queue_size = 128  # what waits longer than the kernel's queue arrives when nobody expects it any more
 
     def __init__(self, server):
         super().__init__(("127.0.0.1", 0), Step)
@@ -161,6 +164,19 @@ def way_to(server):
         way.ended.set()
         way.shutdown()
         thread.join()
+
+
+def settled(value):
+    """The value when what was on its way has arrived."""
+    seen = [object()]
+
+    def is_same():
+        seen.append(value())
+        time.sleep(0.2)
+        return seen[-2] == seen[-1]
+
+    servers.wait_until(is_same, "all has arrived")
+    return seen[-1]
 
 
 def rows(result):
@@ -364,10 +380,11 @@ def test_a_killed_run_is_gone_on_with_and_nothing_is_written_twice(run, vault_se
         servers.wait_until(lambda: way.lost and not way.under_way and noted(), "an answer is lost", process=child)
         child.send_signal(signal.SIGKILL)
         child.communicate()
+        way.loses_answer = None
+        way.ended.set()
+        there = settled(lambda: len(target.names()))
         before = noted()
         assert 0 < before < many
-        way.loses_answer = None
-        there = len(target.names())
         assert there > before, "more is written than was noted"
         result = apply(run, **environment)
         assert (result.returncode, result.stdout) == (
@@ -489,3 +506,29 @@ def test_a_damaged_plan_or_another_plans_journal_is_refused(run, target):
     (run.folder / "plan.json.journal").write_text('{"conn_import_journal":1,"plan":"x"}\n')
     assert "the journal of another plan" in run("apply", "plan.json").stderr
     assert target.names() == []
+
+
+def test_each_secret_of_a_batch_is_told_in_the_audit_log_and_its_value_is_not(audited, tmp_path):
+    server, log = audited()
+    run = Import(tmp_path, server)
+    run.file(FILE)
+    assert run("prod.env", "--mount-point", "secret").returncode == 0
+    assert CANARY not in log.read_text()
+    told = [entry["request"] for entry in entries(log) if entry["type"] == "response"]
+    batched = [(request["operation"], request["path"]) for request in told if "/data/" in request["path"]]
+    for name in ["connections/pg", "connections/api", "connections/sales/pg", "variables/region"]:
+        assert ("create", f"secret/data/{name}") in batched and ("read", f"secret/data/{name}") in batched
+    assert any(request["path"] == "api/v2/secrets/batch" for request in told)
+
+
+def test_a_batch_reaches_the_vault_behind_a_mount(front, tmp_path):
+    airlock = front(behind_proxy=False)
+    run = Import(tmp_path, airlock.airlock)
+    run.file(FILE)
+    assert run("plan", "prod.env", "--mount-point", "airflow", "--out", "plan.json").returncode == 3
+    assert run("apply", "plan.json").stdout == "created 4, updated 0\n"
+    behind = airlock.upstream
+    stored = behind.client.get(f"/v1/{behind.path('connections/sales/pg')}").data["data"]
+    assert stored["conn_uri"].startswith("postgres://u:")
+    assert run("undo", "plan.json").stdout == "deleted 4, restored 0\n"
+    assert behind.client.get(f"/v1/{behind.path('connections/pg')}").status == 404

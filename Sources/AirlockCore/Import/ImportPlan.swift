@@ -21,18 +21,7 @@ package struct ImportPlan: Sendable {
     package init(_ sources: [ImportSource]) {
         skipped = sources.flatMap(\.skipped)
         rejected = sources.flatMap(\.rejected)
-        var counts: [ImportTarget: Int] = [:]
-        for source in sources {
-            for candidate in source.candidates { counts[candidate.target.folded, default: 0] += 1 }
-        }
-        var rivals: [ImportTarget: [ImportOrigin]] = [:]
-        if counts.count < sources.reduce(0, { $0 + $1.candidates.count }) {
-            for source in sources {
-                for candidate in source.candidates where counts[candidate.target.folded] ?? 0 > 1 {
-                    rivals[candidate.target.folded, default: []].append(candidate.origin)
-                }
-            }
-        }
+        let rivals = ImportPlan.rivals(sources)
         for source in sources {
             for candidate in source.candidates {
                 if let same = rivals[candidate.target.folded] {
@@ -45,6 +34,22 @@ package struct ImportPlan: Sendable {
         }
         sort(&rejected, sources)
         sort(&warnings, sources)
+    }
+
+    /// Those that go by one name, or by two that Airflow's environment form takes for one.
+    private static func rivals(_ sources: [ImportSource]) -> [ImportTarget: [ImportOrigin]] {
+        var counts: [ImportTarget: Int32] = [:]
+        for source in sources {
+            for candidate in source.candidates { counts[candidate.target.folded, default: 0] += 1 }
+        }
+        var rivals: [ImportTarget: [ImportOrigin]] = [:]
+        guard counts.count < sources.reduce(0, { $0 + $1.candidates.count }) else { return rivals }
+        for source in sources {
+            for candidate in source.candidates where counts[candidate.target.folded] ?? 0 > 1 {
+                rivals[candidate.target.folded, default: []].append(candidate.origin)
+            }
+        }
+        return rivals
     }
 
     private mutating func judge(_ candidate: ImportCandidate) {

@@ -6,6 +6,28 @@ package protocol UpstreamTransport: Sendable {
     func send(_ request: UpstreamRequest) async throws -> UpstreamResponse
 }
 
+extension UpstreamTransport {
+    /// Sends a request and counts what came of it, by the server's name.
+    func send(
+        _ request: UpstreamRequest, countingIn metrics: Metrics, as origin: String, now: Now
+    ) async throws -> UpstreamResponse {
+        let begun = now()
+        func count(_ result: String) {
+            metrics.add(.upstreamRequests, origin, result)
+            let nanoseconds = now().nanoseconds - begun.nanoseconds
+            metrics.observe(.upstreamRequests, origin, seconds: Double(max(0, nanoseconds)) / 1e9)
+        }
+        do {
+            let response = try await send(request)
+            count("\(response.status / 100)xx")
+            return response
+        } catch let error as UpstreamError {
+            count(error.kind.rawValue)
+            throw error
+        }
+    }
+}
+
 package struct UpstreamRequest: Sendable {
     package var method: String
     package var url: String

@@ -87,20 +87,6 @@ struct VaultWire: Sendable {
         let request = UpstreamRequest(
             method: call.method, url: "\(address.base)/\(call.root)/\(call.target)", headers: headers, body: call.body,
             timeout: call.timeout)
-        let begun = now()
-        do {
-            let response = try await transport.send(request)
-            count("\(response.status / 100)xx", since: begun)
-            return response
-        } catch let error as UpstreamError {
-            count(error.kind.rawValue, since: begun)
-            throw error
-        }
-    }
-
-    private func count(_ result: String, since begun: Timestamp) {
-        metrics.add(.upstreamRequests, origin, result)
-        let nanoseconds = now().nanoseconds - begun.nanoseconds
-        metrics.observe(.upstreamRequests, origin, seconds: Double(max(0, nanoseconds)) / 1e9)
+        return try await transport.send(request, countingIn: metrics, as: origin, now: now)
     }
 }

@@ -16,6 +16,7 @@ struct MountAssembly {
     let now: Now
     private let logger: Logger
     private let servers: VaultServers
+    private let conjurServers: ConjurServers
 
     init(
         settings: ServeSettings, storage: SQLiteStorage, stored: Registry, cache: SQLiteCache, metrics: Metrics,
@@ -30,6 +31,7 @@ struct MountAssembly {
         self.now = now
         servers = VaultServers(
             environmentToken: settings.environmentToken, metrics: metrics, logger: logger, now: now)
+        conjurServers = ConjurServers(metrics: metrics, logger: logger, now: now)
     }
 
     /// - Throws: `AirlockError` for a login that cannot work. Asked before anything is made on the disk.
@@ -69,7 +71,7 @@ struct MountAssembly {
         var open: (@Sendable (String) -> BoundMount)?
         var clients: UpstreamClients?
         for mount in settings.mounts {
-            guard let kwargs = mount.vault else { continue }
+            guard mount.isBound else { continue }
             let makers = try mount.backends.map { try maker($0, mount) }
             let make: @Sendable (String) -> BoundMount = { [self] path in bound(path, makers.map { $0(path) }, mount) }
             if let path = mount.path {
@@ -80,7 +82,7 @@ struct MountAssembly {
             } else {
                 open = make
             }
-            if mount.cache.authorization == .upstream, clients == nil {
+            if mount.cache.authorization == .upstream, clients == nil, let kwargs = mount.vault {
                 clients = upstreamClients(try server(kwargs, mount), mount)
             }
         }
@@ -90,7 +92,7 @@ struct MountAssembly {
             for upstream in mount.upstreams {
                 guard let other = places.updateValue(mount.mount.path, forKey: upstream.identity) else { continue }
                 throw AirlockError.badRequest(
-                    "\(mount.mount.path) and \(other) lead to the same mount of the same vault: name it once")
+                    "\(mount.mount.path) and \(other) lead to the same secrets of the same server: name them once")
             }
         }
         return (BoundMounts(mounts, open: open), clients)
@@ -114,6 +116,12 @@ struct MountAssembly {
                     server: server,
                     mount: VaultMount(path: kwargs.mountPoint ?? String(path.dropLast()), kvVersion: mount.kvVersion))
             }
+        case .conjur(let kwargs):
+            let server = try ServeSettings.kwargs(mount.place) { () throws(BackendKwargs.Fault) in
+                try conjurServers.server(for: kwargs)
+            }
+            let upstream = ConjurUpstream(server: server, kwargs: kwargs, kvVersion: mount.kvVersion)
+            return { _ in upstream }
         case .embedded:
             guard let path = mount.path, let found = stored.mount(named: path) else {
                 throw AirlockError.badRequest("an embedded backend needs a mount with a name")

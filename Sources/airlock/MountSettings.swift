@@ -6,6 +6,7 @@ struct MountSettings {
     enum Backend {
         case embedded
         case vault(BackendKwargs)
+        case conjur(ConjurKwargs)
     }
 
     /// Ends in `/`; `nil` for `mount_point: null`, where any first segment is a mount.
@@ -30,6 +31,9 @@ struct MountSettings {
         backends.lazy.compactMap { if case .vault(let kwargs) = $0 { kwargs } else { nil } }.first
     }
 
+    /// Whether secrets are somewhere else than in the embedded store alone.
+    var isBound: Bool { backends.contains { if case .embedded = $0 { false } else { true } } }
+
     /// Without slashes at its ends; empty is the root.
     var namespace: String { (vault?.namespace ?? "").split(separator: "/").joined(separator: "/") }
 
@@ -40,7 +44,7 @@ struct MountSettings {
     private static let keys = ["backend", "backends", "kwargs", "kv_version"] + CacheSettings.keys
 
     /// - Parameter name: the mount's path on Airlock, with or without slashes around it.
-    init(name: String, json: JSON, defaults: CacheSettings) throws {
+    init(name: String, json: JSON, defaults: CacheSettings, environment: [String: String]) throws {
         let place = "mounts: \(name)"
         let path = name.split(separator: "/").joined(separator: "/")
         do {
@@ -70,7 +74,9 @@ struct MountSettings {
             throw AirlockError.badRequest("\(place): give backend with its kwargs, or backends, not both")
         }
         let entries = try MountSettings.backends(several, single, place: place)
-        let read = try entries.map { try MountSettings.backend($0, mount: path, place: place) }
+        let read = try entries.map {
+            try MountSettings.backend($0, mount: path, environment: environment, place: place)
+        }
         self.path = path + "/"
         self.cache = cache
         backends = read.map(\.backend)
@@ -80,6 +86,10 @@ struct MountSettings {
         }
         guard !(cache.authorization == .upstream && backends.count > 1) else {
             throw AirlockError.badRequest("\(place): authorize upstream wants one backend, whose word counts")
+        }
+        guard cache.authorization == .local || vault != nil || !isBound else {
+            throw AirlockError.badRequest(
+                "\(place): authorize upstream wants a vault, whose tokens clients bring; with conjur it is local")
         }
     }
 
@@ -92,7 +102,7 @@ struct MountSettings {
     }
 
     private static func backend(
-        _ json: JSON, mount: String, place: String
+        _ json: JSON, mount: String, environment: [String: String], place: String
     ) throws -> (backend: Backend, kvVersion: Int) {
         guard let members = json.members else { throw AirlockError.badRequest("\(place): a backend is a JSON object") }
         for member in members where !["backend", "kwargs", "kv_version"].contains(member.name) {
@@ -101,10 +111,7 @@ struct MountSettings {
         switch json["backend"]?.text {
         case "embedded":
             guard json["kwargs"] == nil else { throw AirlockError.badRequest("\(place): embedded takes no kwargs") }
-            let version = try json["kv_version"].map {
-                try ConfiguredValue(name: "\(place): kv_version", json: $0).integer(1...2)
-            }
-            return (.embedded, version ?? 2)
+            return (.embedded, try kvVersion(json, place: place))
         case "vault":
             guard json["kv_version"] == nil else {
                 throw AirlockError.badRequest("\(place): write kv_engine_version into the kwargs instead of kv_version")
@@ -116,9 +123,18 @@ struct MountSettings {
             let namesMount = json["kwargs"]?["mount_point"].map { !$0.isNull } ?? false
             if !namesMount { kwargs.mountPoint = mount }
             return (.vault(kwargs), kwargs.kvVersion)
+        case "conjur":
+            let kwargs = try ServeSettings.kwargs(place) { () throws(BackendKwargs.Fault) in
+                try ConjurKwargs(json["kwargs"] ?? .object([]), environment: environment)
+            }
+            return (.conjur(kwargs), try kvVersion(json, place: place))
         default:
-            throw AirlockError.badRequest("\(place): backend must be \"vault\" or \"embedded\"")
+            throw AirlockError.badRequest("\(place): backend must be \"vault\", \"conjur\" or \"embedded\"")
         }
+    }
+
+    private static func kvVersion(_ json: JSON, place: String) throws -> Int {
+        try json["kv_version"].map { try ConfiguredValue(name: "\(place): kv_version", json: $0).integer(1...2) } ?? 2
     }
 }
 

@@ -39,7 +39,9 @@ struct ServeSettings {
         // What nobody asked for is not made anew after its operator disabled it.
         if file.namesKwargs { mounts = [MountSettings(kwargs: kwargs, cache: file.cache)] }
         for member in file.mounts {
-            mounts.append(try MountSettings(name: member.name, json: member.value, defaults: file.cache))
+            mounts.append(
+                try MountSettings(
+                    name: member.name, json: member.value, defaults: file.cache, environment: environment))
         }
         try checkMounts()
     }

@@ -76,6 +76,10 @@ struct ExportCommand: ParsableCommand, Performing {
         for refusal in file.refused {
             Console.complain("\(refusal.target.kind.rawValue) \(refusal.target.name): \(refusal.reason)")
         }
+        Console.complain(
+            each: file.withoutDescription.map {
+                ("variable \($0.name)", "warning: its description is left out, which json and yaml carry")
+            })
         let left = plan.rejectedLines + file.refused.count
         guard left == 0 || skipRejected else {
             Console.complain("Nothing was written. Export the rest with --skip-rejected.")

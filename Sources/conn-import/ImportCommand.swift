@@ -9,8 +9,9 @@ struct ImportCommand: ParsableCommand, Performing {
         commandName: "import",
         abstract: "Plan and apply in one.",
         discussion: """
-            Reads AIRFLOW_CONN_<ID> and AIRFLOW_VAR_<KEY> lines; in a file with neither, each ID=uri line is a \
-            connection. What is there already, unchanged, is left alone.
+            Reads .env, JSON and YAML files as Airflow writes and reads them: AIRFLOW_CONN_<ID> and AIRFLOW_VAR_<KEY> \
+            lines (in a file with neither, each ID=uri line is a connection), {"ID": "uri"} and {"ID": {fields}}; with \
+            --variables {"KEY": value}. What is there already, unchanged, is left alone.
             """)
 
     @OptionGroup var sources: SourceOptions

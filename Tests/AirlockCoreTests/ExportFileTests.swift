@@ -93,6 +93,9 @@ struct ExportFileTests {
         #expect(String(decoding: file.bytes, as: UTF8.self) == "AIRFLOW_CONN_PG='postgres://u:p@h:5432/d'\n")
         let team = ExportFile([connection("pg", team: "sales", plain)], as: .json)
         #expect(team.refused.map(\.target.name) == ["sales/pg"])
+        let described = [variable("a", "b", description: "c"), variable("d", "e")]
+        #expect(ExportFile(described, as: .env).withoutDescription.map(\.name) == ["a"])
+        #expect(ExportFile(described, as: .json).withoutDescription.isEmpty)
     }
 
     /// Texts of the characters that quoting can go wrong on.

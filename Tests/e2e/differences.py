@@ -303,7 +303,7 @@ KNOWN = [
     Members("`sys/remount`", r"POST /v1/sys/remount",
             lambda body: body | {"warnings": ["The mount has been moved. sys/remount/status and the migration_id tell it for a day."]}),
     Members("`sys/key-status`", r"GET /v1/sys/key-status", without("encryptions")),
-    Text("A token role with a limit above the mount's", r"POST /v1/auth/token/roles/.*", (200, 200), r".*(?P<what>Given explicit max TTL of \d+ is greater than system/mount allowed value of \d+ seconds); until this .*",
+    Text("A token role with a limit above the mount's", r"(POST|PUT) /v1/auth/token/roles/.*", (200, 200), r".*(?P<what>Given explicit max TTL of \d+ is greater than system/mount allowed value of \d+ seconds); until this .*",
          r".*(?P<what>Given explicit max TTL of \d+ is greater than system/mount allowed value of \d+ seconds); it is cut to that .*"),
     Text("`tidy` of tokens and secret ids", r"POST /v1/auth/(token/tidy|approle/tidy/secret-id)", (202, 202), ".*Tidy operation successfully started.*", ".*Tidy operation successfully started.*"),
     Members("A token with a chosen `id`", r"POST /v1/auth/token/create", lambda body: body | {"warnings": None}, body='"id":"mine"'),

@@ -53,7 +53,7 @@ package struct Setting: Sendable {
         Setting(
             key: "mounts", flag: nil, variable: nil, fallback: "{}",
             help:
-                "Mounts by path, each with `backend` (`vault` or `embedded`) and `kwargs`, or a list of `backends`; see docs/caching.md."
+                "Mounts by path, each with `backend` (`vault`, `conjur` or `embedded`) and `kwargs`, or a list of `backends`; see docs/caching.md and docs/conjur.md."
         ),
         Setting(
             key: "ttl", flag: nil, variable: nil, fallback: "60s",

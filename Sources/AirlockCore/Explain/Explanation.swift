@@ -144,7 +144,8 @@ package struct Explanation: Sendable {
     }
 
     private var server: String {
-        place.upstreams.isEmpty ? "the backend" : "the vault at \(place.upstreams.joined(separator: " or "))"
+        let kind = place.backends.first { $0 != "embedded" } ?? "backend"
+        return place.upstreams.isEmpty ? "the backend" : "the \(kind) at \(place.upstreams.joined(separator: " or "))"
     }
 
     // MARK: JSON

@@ -47,7 +47,7 @@ struct ConnectionObject {
         [Field.connType, .host, .login, .password, .schema, .port, .extra, .description, .uri].map(\.rawValue))
 
     /// Whether an object has other names than Airflow's JSON form.
-    static func wantsRewriting(_ members: [Member]) -> Bool {
+    static func hasOtherNames(_ members: [Member]) -> Bool {
         members.contains { !fields.contains($0.name) }
     }
 
@@ -77,7 +77,7 @@ struct ConnectionObject {
 
     /// The number 0 is no port to Airflow's JSON form, and a port in a file.
     private func normalized(_ member: Member) -> Member {
-        guard member.name == Field.port.rawValue, member.value.integer == 0 else { return member }
+        guard isFile, member.name == Field.port.rawValue, member.value.integer == 0 else { return member }
         return Member(name: member.name, line: member.line, value: "0")
     }
 
@@ -139,7 +139,7 @@ struct ConnectionObject {
         for member in members {
             if let line = lines[member.name] {
                 reasons.append(
-                    "`\(member.name)` is given twice, once by another name (lines \(line) and \(member.line)): "
+                    "`\(member.name)` is given twice (lines \(line) and \(member.line)): "
                         + "remove one of them")
             }
             lines[member.name] = member.line

@@ -1,8 +1,9 @@
 /// What a `.env` file says, read as people write such files for a shell, for Docker and for python-dotenv. Where those
-/// three disagree the line is refused rather than guessed.
+/// three agree a value is theirs. Where they do not, it is python-dotenv's, in single quotes the shell's, or refused.
 ///
 /// - `NAME=value`, blanks around `=` and `export ` before the name allowed; empty lines and `#` lines are nothing.
-/// - Unquoted: up to the end of the line or to a `#` with a blank before it (`p#1` is all value). A JSON object or array
+/// - Unquoted: up to the end of the line or to a `#` with a blank before it (`p#1` is all value); `&`, `;`, `\` and `$` are
+///   themselves, as in the URIs that Airflow exports, and not a shell's. A JSON object or array
 ///   is taken whole, `#` inside its strings included.
 /// - `'single'`: nothing is special inside; `'\''` stands for a quote, as in a shell.
 /// - `"double"`: `\n`, `\r`, `\t`, `\\`, `\"`, `\'`, `\$` and `` \` `` are decoded; any other backslash stays.

@@ -34,6 +34,9 @@ struct EnvFileParser {
         skipBlanks()
         guard let first = peek, !isLineEnd(position), first != Byte.hash else { return }
         let startLine = line
+        guard lineEnd(from: position) - position <= ImportCandidate.sizeLimit else {
+            throw Refusal(reason: ImportCandidate.tooLarge)
+        }
         let name = try readName()
         skipBlanks()
         let value = try readValue()
@@ -122,7 +125,10 @@ struct EnvFileParser {
         var text: [UInt8] = []
         while true {
             position += 1
-            guard let close = bytes[position...].firstIndex(of: Byte.single) else { throw neverClosed }
+            guard let close = bytes.firstIndex(of: Byte.single, from: position) else { throw neverClosed }
+            guard close - position + text.count <= ImportCandidate.sizeLimit else {
+                throw Refusal(reason: ImportCandidate.tooLarge)
+            }
             append(bytes[position..<close], to: &text)
             position = close + 1
             guard bytes[position...].starts(with: [Byte.backslash, Byte.single, Byte.single]) else { break }
@@ -139,6 +145,7 @@ struct EnvFileParser {
         var hasReference = false
         position += 1
         while let byte = peek, byte != Byte.double {
+            guard text.count <= ImportCandidate.sizeLimit else { throw Refusal(reason: ImportCandidate.tooLarge) }
             if byte == Byte.backslash, position + 1 < bytes.count {
                 let next = bytes[position + 1]
                 if let meant = EnvFileParser.escapes[next] {
@@ -219,14 +226,14 @@ extension EnvFileParser {
 
     /// The end of the line's text: before its CR, LF or CRLF.
     private func lineEnd(from start: Int) -> Int {
-        let newline = bytes[start...].firstIndex(of: Byte.newline) ?? bytes.count
+        let newline = bytes.firstIndex(of: Byte.newline, from: start) ?? bytes.count
         return newline > start && bytes[newline - 1] == 13 ? newline - 1 : newline
     }
 
     private mutating func skipBlanks() { while let byte = peek, isBlank(byte) { position += 1 } }
 
     private mutating func skipLine() {
-        position = (bytes[position...].firstIndex(of: Byte.newline) ?? bytes.count - 1) + 1
+        position = (bytes.firstIndex(of: Byte.newline, from: position) ?? bytes.count - 1) + 1
         line += 1
     }
 

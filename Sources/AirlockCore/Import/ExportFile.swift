@@ -32,6 +32,8 @@ package struct ExportFile: Sendable {
     /// Holds every secret in clear.
     package private(set) var bytes: [UInt8] = []
     package private(set) var refused: [Refusal] = []
+    /// Variables whose descriptions the format has no place for. Airflow looks at none in a vault.
+    package private(set) var withoutDescription: [ImportTarget] = []
 
     package init(_ items: [Item], as format: ExportFormat) {
         var written = 0
@@ -42,6 +44,9 @@ package struct ExportFile: Sendable {
                 if format == .json { bytes += (written > 0 ? ",\n  " : "\n  ").utf8 }
                 bytes += entry
                 written += 1
+                if format == .env, case .variable(let variable) = item.content.model, variable.description != nil {
+                    withoutDescription.append(item.target)
+                }
             } catch {
                 refused.append(error)
             }

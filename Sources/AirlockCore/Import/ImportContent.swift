@@ -55,7 +55,7 @@ package struct ImportContent: Sendable {
         let findings = ConnectionLint.findings(in: text)
         let errors = findings.filter { $0.severity == .error }
         guard errors.isEmpty else { return .failure(Refusal(reasons: errors.map { said($0, candidate) })) }
-        let warnings = findings.filter { !isSettled($0.code) }.map { said($0, candidate) }
+        let warnings = findings.filter { !isSettled($0) }.map { said($0, candidate) }
         do throws(ConnectionError) {
             // Airflow would keep a number in a text field, and most hooks fail on it.
             let connection = try ConnectionText.parse(text, dialect: .sdk, numbers: .asText)
@@ -75,9 +75,13 @@ package struct ImportContent: Sendable {
         return "\(field)\(finding.message)\(place): \(finding.fix)"
     }
 
-    /// What the text leaves open and the stored form does not: it is the same to every Airflow.
-    private static func isSettled(_ code: Finding.Code) -> Bool {
-        code == .queryTypedValue || code == .portAsText || code == .surroundingBlanks
+    /// What the text leaves open and the stored form does not: it is the same to every Airflow. And no hook reads a description.
+    private static func isSettled(_ finding: Finding) -> Bool {
+        switch finding.code {
+        case .queryTypedValue, .portAsText, .surroundingBlanks: true
+        case .lostInURI: finding.field == .description
+        default: false
+        }
     }
 
     /// A connection that some Airflow cannot hold, whatever form it is stored in. An empty password alone is none: two of
@@ -113,7 +117,7 @@ package struct ImportContent: Sendable {
             guard let theirs = try? Variable(data: stored.bytes) else { return [.unreadable] }
             var changes: [ImportChange] = []
             if !theirs.value.utf8.elementsEqual(ours.value.utf8) { changes.append(ImportChange("value", .changed)) }
-            // Airflow looks at no description in a vault; one that is there is kept where the source has none.
+            // Airflow looks at no description in a vault: one that is there alone is no reason to write.
             if let new = ours.description, theirs.description != new {
                 changes.append(ImportChange("description", theirs.description == nil ? .added : .changed))
             }

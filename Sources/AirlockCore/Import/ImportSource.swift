@@ -83,7 +83,7 @@ extension ImportSource {
                 continue
             }
             let warnings = entry.hasReference ? ["holds ${...} or $(...), which is imported as it stands"] : []
-            add(target, origin, entry.value, warnings)
+            add(target, origin, entry.value, isFile: !hasPrefix, warnings)
         }
         for fault in file.faults { reject(.init(source: source, line: fault.line), fault.reason) }
     }
@@ -98,19 +98,19 @@ extension ImportSource {
                 reject(origin, "the value is not valid UTF-8")
                 continue
             }
-            add(target, origin, SecretText(value), [])
+            add(target, origin, SecretText(value), isFile: false, [])
         }
     }
 
     private mutating func add(
-        _ target: ImportTarget, _ origin: ImportOrigin, _ text: SecretText, _ warnings: [String]
+        _ target: ImportTarget, _ origin: ImportOrigin, _ text: SecretText, isFile: Bool, _ warnings: [String]
     ) {
         // An object of Airflow's own names, and what is no object, is judged as it stands.
         guard target.kind == .connection, let members = ImportSource.members(text.revealed, origin.line),
-            ConnectionObject.wantsRewriting(members)
+            isFile || ConnectionObject.hasOtherNames(members)
         else { return offer(ImportCandidate(target, from: origin, text: text, warnings: warnings)) }
         offer(
-            ConnectionObject(members, id: target.id, reading: reading, isFile: false), as: target, from: origin,
+            ConnectionObject(members, id: target.id, reading: reading, isFile: isFile), as: target, from: origin,
             warnings)
     }
 

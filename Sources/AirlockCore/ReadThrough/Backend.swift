@@ -44,6 +44,8 @@ package enum Credential: Sendable, Hashable {
 /// - **denied** throws `UpstreamError` of kind `denied`: the credential is good and may not read this.
 /// - everything else that is no answer throws `UpstreamError` of another kind, also a refused credential
 ///   (`unauthenticated`) and an answer that is not in the backend's shape (`malformed`).
+/// - what this backend has nothing for, as versions where it keeps none, throws `AirlockError`: the question is wrong, and
+///   would be wrong again.
 /// - a call ends by itself, within the backend's timeout. It throws `CancellationError` when its task is cancelled.
 package protocol Backend: Sendable {
     /// Which backend this is, to which a cached value is bound: kind, address, namespace and mount, never a credential.
@@ -52,6 +54,11 @@ package protocol Backend: Sendable {
     func read(_ path: SecretPath, version: Int?, as credential: Credential) async throws -> Secret?
     /// The names in a folder (empty, or ending in `/`); a name that is a folder itself ends in `/`.
     func list(_ folder: String, as credential: Credential) async throws -> [String]
+}
+
+extension Backend {
+    /// `vault`, `conjur` or `embedded`: the first word of its identity.
+    package var kind: String { String(identity.prefix { $0 != " " }) }
 }
 
 /// A backend behind an HTTP API, which also takes what Airlock does not serve itself.

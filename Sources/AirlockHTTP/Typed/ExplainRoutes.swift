@@ -62,7 +62,7 @@ private struct Lookup {
     let bound: BoundMount?
 
     var place: Explanation.Place {
-        let kinds = bound?.backends.map { $0 is any Upstream ? "vault" : "embedded" } ?? ["embedded"]
+        let kinds = bound?.backends.map(\.kind) ?? ["embedded"]
         return Explanation.Place(
             path: mount.path, backends: kinds, upstreams: bound?.upstreams.map(\.origin) ?? [],
             kvVersion: mount.kvVersion, authorization: bound?.authorization)

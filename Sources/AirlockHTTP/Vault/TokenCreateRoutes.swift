@@ -31,6 +31,7 @@ enum TokenCreateRoutes {
     /// Told before anything else is looked at.
     private static func checkTypes(_ fields: Fields) throws {
         _ = try fields.map("meta")
+        _ = try fields.list("policies")
         _ = try fields.integer("num_uses")
         for name in ["no_parent", "no_default_policy", "renewable"] { _ = try fields.flag(name) }
         for name in ["id", "ttl", "lease", "explicit_max_ttl", "period", "type", "display_name", "entity_alias"] {

@@ -22,6 +22,14 @@ struct YAMLScalar {
 
     var isMerge: Bool { if case .ambiguous = kind { text == "<<" } else { false } }
 
+    /// JSON's names are text; digits make the same text in both.
+    var isName: Bool {
+        switch kind {
+        case .text, .number: true
+        case .null, .bool, .ambiguous, .mistagged: false
+        }
+    }
+
     static let foreignTag = "a tag other than YAML's core ones; remove it"
 
     static func kind(_ event: YAMLEvent, isPlain: Bool) throws(YAMLFault) -> Kind {

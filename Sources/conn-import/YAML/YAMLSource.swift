@@ -89,9 +89,7 @@ struct YAMLValues {
         case .mapping(let pairs):
             return .object(
                 pairs.map { pair in
-                    if case .text = pair.key.kind {
-                    } else if case .number = pair.key.kind {
-                    } else {
+                    if !pair.key.isName {
                         _ = flaw("a name that YAML does not take for text: put quotes around it", pair.line)
                     }
                     return JSON.Member(pair.key.text, value(pair.value))

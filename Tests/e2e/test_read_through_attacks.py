@@ -164,4 +164,4 @@ def test_two_mounts_of_one_place_are_refused(bao_server, tmp_path, start_airlock
     one = {"backend": "vault", "kwargs": {"url": bao_server.url, "mount_point": "kv", "token": "t"}}
     (tmp_path / "config.json").write_text(json.dumps({"mounts": {"a": one, "b": one}}))
     server = start_airlock("--config", str(tmp_path / "config.json"), wait_for_ready=False)
-    assert server.wait() == 2 and "lead to the same mount" in server.stderr
+    assert server.wait() == 2 and "lead to the same secrets" in server.stderr

@@ -232,6 +232,21 @@ package final class Registry: Sendable {
         try reload()
     }
 
+    /// Policies that change together with other records, of the root namespace.
+    /// - Parameter change: gets the transaction, and what puts a policy into it.
+    package func change<Result: Sendable>(
+        _ change: @escaping @Sendable (any StorageTransaction, (Policy) throws -> Void) throws -> Result
+    ) async throws -> Result {
+        let result = try await storage.write { [self] transaction in
+            try change(transaction) { policy in
+                _ = try policy.rules()
+                try transaction.put(key(.policy, policy.name), value: policy)
+            }
+        }
+        try reload()
+        return result
+    }
+
     package func deletePolicy(_ name: String) async throws {
         try await storage.write { [self] in try $0.delete(key(.policy, name)) }
         try reload()

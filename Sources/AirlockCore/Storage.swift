@@ -26,12 +26,13 @@ package enum RecordKind: String, Sendable, CaseIterable {
     case upstreamRight = "upstream_right"
     case auditKey = "audit_key"
     case lastRead = "last_read"
+    case conjur
 }
 
 /// The identity of one record. All of it is bound into the record's seal, so a row moved elsewhere does not open.
 package struct RecordKey: Sendable, Hashable {
     package let kind: RecordKind
-    /// What the record belongs to: a namespace's or a mount's uuid, an AppRole, a token. Empty for the root namespace and the
+    /// What the record belongs to: a namespace's or a mount's uuid, an AppRole, a token, a kind of Conjur's. Empty for the root namespace and the
     /// whole store.
     package let scope: String
     package let name: String

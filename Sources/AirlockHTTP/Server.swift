@@ -6,7 +6,7 @@ package import Logging
 import NIOCore
 import NIOHTTP1
 
-/// The HTTP server: both surfaces behind one listener.
+/// The HTTP server: the surfaces behind one listener.
 package struct Server: Sendable {
     package struct Configuration: Sendable {
         package var host: String
@@ -20,6 +20,8 @@ package struct Server: Sendable {
         package var rules = ListenerRules()
         /// `nil` speaks plain HTTP.
         package var tls: TLSListener?
+        /// The mount that the Conjur surface serves, ending in `/`; `nil` switches that off.
+        package var conjurMount: String?
         /// Folder of the key files that logins may name.
         package var keyFolder: String?
 
@@ -59,6 +61,9 @@ package struct Server: Sendable {
         let surfaces = Surfaces(
             vault: VaultSurface(services: services, bodyLimit: bodyLimit),
             typed: TypedSurface(services: services, settings: configuration.typed, bodyLimit: bodyLimit),
+            conjur: configuration.conjurMount.map {
+                ConjurSurface(services: services, mountPath: $0, bodyLimit: bodyLimit)
+            },
             rules: configuration.rules)
         let tls = configuration.tls
         let application = Application(
@@ -77,6 +82,8 @@ package struct Server: Sendable {
 struct Surfaces: HTTPResponder {
     let vault: VaultSurface
     let typed: TypedSurface
+    /// `nil`: it is switched off, and its paths are not there.
+    var conjur: ConjurSurface?
     var rules = ListenerRules()
 
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
@@ -92,13 +99,15 @@ struct Surfaces: HTTPResponder {
     }
 
     private enum Surface: String {
-        case vault, typed
+        case vault, typed, conjur
 
         init?(_ path: String) {
             if path == "/v1" || path.hasPrefix("/v1/") {
                 self = .vault
             } else if path.hasPrefix(TypedSurface.root) || TokenLogin.paths.contains(path) {
                 self = .typed
+            } else if ConjurSurface.serves(path) {
+                self = .conjur
             } else {
                 return nil
             }
@@ -122,12 +131,16 @@ struct Surfaces: HTTPResponder {
             case .typed where TokenLogin.paths.contains(request.head.path ?? "/"):
                 return try await TokenLogin(vault: vault).respond(to: request, source: source, logger: context.logger)
             case .typed: return try await typed.respond(to: request, source: source, logger: context.logger)
+            case .conjur:
+                guard let conjur else { return VaultResponse.rendered(AirlockError.absent) }
+                return try await conjur.respond(to: request, source: source, logger: context.logger)
             case nil: return VaultResponse.rendered(AirlockError.absent)
             }
         } catch let early as VaultResponse.Early {
             return VaultResponse.rendered(early)
         } catch {
             if surface == .typed { return try TypedSurface.rendered(error, logger: context.logger) }
+            if surface == .conjur, conjur != nil { return try ConjurSurface.rendered(error, logger: context.logger) }
             return VaultResponse.rendered(try Surfaces.explained(error, logger: context.logger))
         }
     }

@@ -77,6 +77,10 @@ struct Serve: AsyncParsableCommand {
             now: now
         ).bind()
         let registry = try Registry(storage: storage, bound: bound)
+        if let path = settings.conjurMount {
+            try await ConjurStart(storage: storage, registry: registry, directory: directory, now: now)
+                .prepare(path, logger: logger)
+        }
         let tls = try settings.listener.tls(now: now, logger: logger)
         if settings.insecureHTTP, tls == nil {
             logger.warning("plain HTTP on \(settings.host): tokens and secrets cross the network in the clear")

@@ -19,6 +19,8 @@ struct ServeSettings {
     var webhookSecret: SecretText?
     /// `stdout`, or a path.
     var audit: String?
+    /// The mount that the Conjur surface serves, ending in `/`.
+    var conjurMount: String?
     /// Folder of key sets.
     var keyFolder: String?
     /// Every mount that the settings name.
@@ -68,6 +70,7 @@ struct ServeSettings {
                 kwargs = try ServeSettings.kwargs("backend_kwargs") { () throws(BackendKwargs.Fault) in
                     try BackendKwargs(member.value)
                 }
+            case "conjur_mount": conjurMount = try ServeSettings.mountPath("conjur_mount", try value.text())
             case "max_request_size": bodyLimit = try value.integer(1024...1_073_741_824)
             case "insecure_http": insecureHTTP = try value.flag()
             case "log_level": logLevel = try ServeSettings.level(try value.text())
@@ -183,6 +186,14 @@ struct ServeSettings {
         return SecretText(token)
     }
 
+    private static func mountPath(_ name: String, _ text: String) throws -> String {
+        let path = text.split(separator: "/").joined(separator: "/")
+        guard (try? SecretPath(path)) != nil else {
+            throw AirlockError.badRequest("\(name) must be the path of a mount")
+        }
+        return path + "/"
+    }
+
     private static func folder(_ name: String, _ path: String) throws -> String {
         var isFolder: ObjCBool = false
         guard path.hasPrefix("/"), FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
@@ -255,6 +266,7 @@ struct ServeSettings {
         configuration.namespaces = namespaces
         configuration.rules = listener.rules
         configuration.tls = tls
+        configuration.conjurMount = conjurMount
         configuration.keyFolder = keyFolder
         return configuration
     }

@@ -41,7 +41,8 @@ final class TestServer: Sendable {
             hasher: ScryptHasher(cost: PasswordHash.Cost(rounds: 2, blockSize: 1, parallelism: 1)), now: { clock.now })
         surfaces = Surfaces(
             vault: VaultSurface(services: services, bodyLimit: 4096),
-            typed: TypedSurface(services: services, settings: TypedSettings(), bodyLimit: 4096))
+            typed: TypedSurface(services: services, settings: TypedSettings(), bodyLimit: 4096),
+            conjur: ConjurSurface(services: services, mountPath: "secret/", bodyLimit: 4096))
     }
 
     deinit { try? FileManager.default.removeItem(atPath: directory.root) }

@@ -123,7 +123,9 @@ package struct ConjurKwargs: Sendable {
     }
 
     /// The field that is the value of the variable of a secret.
-    package func fieldName(of path: SecretPath) -> String {
+    package func fieldName(of path: SecretPath) -> String { ConjurKwargs.fieldName(of: path, among: fieldNames) }
+
+    package static func fieldName(of path: SecretPath, among fieldNames: [String: String]) -> String {
         let folders = fieldNames.keys.filter { path.text.utf8.starts(with: ($0 + "/").utf8) }
         return fieldNames[folders.max { $0.utf8.count < $1.utf8.count } ?? ""] ?? "key"
     }

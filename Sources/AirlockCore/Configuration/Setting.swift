@@ -91,6 +91,9 @@ package struct Setting: Sendable {
             help: "Folder of the key sets that jwt and kubernetes logins may name as jwks_file; see docs/logins.md."
         ),
         Setting(
+            key: "conjur_mount", flag: nil, variable: nil, fallback: "none",
+            help: "Mount whose secrets clients of CyberArk Conjur get as variables; see docs/conjur.md."),
+        Setting(
             key: "max_request_size", flag: nil, variable: nil, fallback: "33554432",
             help: "Bytes of a request body at most, 1024 to 1073741824; more is answered 413."),
         Setting(

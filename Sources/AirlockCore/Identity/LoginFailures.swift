@@ -29,7 +29,12 @@ package final class LoginFailures: Sendable {
         ///   - alias: the user's name or the role id.
         ///   - source: an address; all of an IPv6 network of 64 bits counts as one.
         package init(mount: Mount, alias: String, source: String?) {
-            self.mount = mount.accessor
+            self.init(accessor: mount.accessor, alias: alias, source: source)
+        }
+
+        /// - Parameter accessor: of a way to log in that is no mount.
+        package init(accessor: String, alias: String, source: String?) {
+            mount = accessor
             self.alias = ExactText(alias)
             self.source = source.map { CIDR($0)?.network(ipv6Bits: 64) ?? $0 } ?? ""
         }

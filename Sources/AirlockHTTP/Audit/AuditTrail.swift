@@ -52,6 +52,7 @@ final class AuditTrail: Sendable {
         switch error {
         case let error as AirlockError: error.message
         case let error as TypedError: error.detail
+        case let error as ConjurError: error.message
         default: "internal error"
         }
     }
@@ -155,7 +156,7 @@ extension Call {
     }
 }
 
-// MARK: The typed surface
+// MARK: The typed surface and the Conjur surface
 
 extension AuditTrail {
     /// - Parameter path: percent-decoded, below the server's root.
@@ -167,6 +168,7 @@ extension AuditTrail {
         let operation =
             switch method {
             case .post: "create"
+            case .put: "update"
             case .patch: "patch"
             case .delete: "delete"
             default: "read"
@@ -188,6 +190,17 @@ extension AuditTrail {
     func end(_ response: TypedResponse) async throws {
         var answer = AuditedAnswer()
         answer.data = response.body ?? .null
+        answer.cache = response.headers[Served.cacheHeader]
+        try await end(answer)
+    }
+
+    func end(_ response: ConjurResponse) async throws {
+        var answer = AuditedAnswer()
+        answer.data = response.issued == nil ? response.audited : .null
+        if let issued = response.issued {
+            answer.auth = issued.token.auth(text: issued.text)
+            answer.displayName = issued.token.displayName
+        }
         answer.cache = response.headers[Served.cacheHeader]
         try await end(answer)
     }

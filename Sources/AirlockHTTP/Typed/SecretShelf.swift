@@ -3,8 +3,9 @@ import HTTPTypes
 
 /// What the typed surface needs of a mount, whatever is behind it.
 protocol SecretShelf: Sendable {
-    /// `nil`: there is nothing; without data: its latest version is deleted.
-    func read(_ path: SecretPath) async throws -> Shelved?
+    /// `nil`: there is nothing; without data: the version is deleted.
+    /// - Parameter version: `nil` is the latest; a mount without versions has no other.
+    func read(_ path: SecretPath, version: Int?) async throws -> Shelved?
     /// - Parameter folder: empty, or ends in `/`.
     func list(_ folder: String) async throws -> [String]
     /// Whether a write makes the path (`create`) or changes it (`update`).
@@ -13,6 +14,12 @@ protocol SecretShelf: Sendable {
     /// asked again. `nil` is what is not there.
     func update(_ path: SecretPath, _ change: @escaping @Sendable (SecretPayload?) throws -> SecretPayload) async throws
     func delete(_ path: SecretPath) async throws
+    /// Deletes it with all its versions.
+    func remove(_ path: SecretPath) async throws
+}
+
+extension SecretShelf {
+    func read(_ path: SecretPath) async throws -> Shelved? { try await read(path, version: nil) }
 }
 
 struct Shelved: Sendable {
@@ -35,9 +42,9 @@ struct EmbeddedShelf: SecretShelf {
     private var versioned: KVVersioned { KVVersioned(storage: storage, mount: mount, now: now) }
     private var plain: KVPlain { KVPlain(storage: storage, mount: mount) }
 
-    func read(_ path: SecretPath) async throws -> Shelved? {
+    func read(_ path: SecretPath, version: Int?) async throws -> Shelved? {
         guard isVersioned else { return try plain.read(path).map { Shelved(data: $0) } }
-        return try versioned.read(path, version: nil).map { Shelved(data: $0.data) }
+        return try versioned.read(path, version: version).map { Shelved(data: $0.data) }
     }
 
     func list(_ folder: String) async throws -> [String] {
@@ -67,6 +74,10 @@ struct EmbeddedShelf: SecretShelf {
     func delete(_ path: SecretPath) async throws {
         if isVersioned { try await versioned.delete(path, versions: nil) } else { try await plain.delete(path) }
     }
+
+    func remove(_ path: SecretPath) async throws {
+        if isVersioned { try await versioned.deleteMetadata(path) } else { try await plain.delete(path) }
+    }
 }
 
 /// A mount of the configuration: reads go through its cache, writes to its first backend.
@@ -77,12 +88,12 @@ struct BoundShelf: SecretShelf {
 
     private var isVersioned: Bool { bound.mount.kvVersion == 2 }
 
-    func read(_ path: SecretPath) async throws -> Shelved? {
+    func read(_ path: SecretPath, version: Int?) async throws -> Shelved? {
         if reader.isCounted, let upstream = bound.upstream {
-            let secret = try await asking { try await upstream.read(path, version: nil, as: reader.credential) }
+            let secret = try await asking { try await upstream.read(path, version: version, as: reader.credential) }
             return secret.map { Shelved(data: $0.data, headers: [Served.cacheHeader: Served.Outcome.bypass.rawValue]) }
         }
-        let served = try await bound.readThrough.read(path, for: reader)
+        let served = try await bound.readThrough.read(path, version: version, for: reader)
         return served.secret.map { Shelved(data: $0.data, headers: served.headers) }
     }
 
@@ -126,9 +137,20 @@ struct BoundShelf: SecretShelf {
         await bound.readThrough.changed(path)
     }
 
-    private func send(_ method: String, _ path: SecretPath, _ body: JSON?, to upstream: any Upstream) async throws {
+    func remove(_ path: SecretPath) async throws {
+        if let upstream = bound.upstream {
+            return try await send("DELETE", path, nil, endpoint: "metadata", to: upstream)
+        }
+        try await embedded.remove(path)
+        await bound.readThrough.changed(path)
+    }
+
+    /// - Parameter endpoint: of KV version 2.
+    private func send(
+        _ method: String, _ path: SecretPath, _ body: JSON?, endpoint: String = "data", to upstream: any Upstream
+    ) async throws {
         let request = ForwardedRequest(
-            method: method, path: (isVersioned ? "data/" : "") + path.text, query: "", contentType: nil,
+            method: method, path: (isVersioned ? "\(endpoint)/" : "") + path.text, query: "", contentType: nil,
             body: SecretPayload(body?.bytes ?? []))
         let answer: ForwardedAnswer
         do {

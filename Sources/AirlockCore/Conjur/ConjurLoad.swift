@@ -1,0 +1,155 @@
+/// Loading a policy document into the account: what it changes, worked out before anything is written.
+package struct ConjurLoad: Sendable {
+    package enum Mode: Sendable {
+        /// `POST`: adds, and deletes nothing.
+        case add
+        /// `PATCH`: also deletes what the document says.
+        case change
+        /// `PUT`: also deletes what the policy had been loaded with and the document does not name.
+        case replace
+    }
+
+    /// Why it cannot be done.
+    package enum Refusal: Error {
+        case fault(ConjurPolicy.Fault)
+        /// A record that the document names is not there.
+        case missing(line: Int)
+        case noPolicy
+        /// Somebody else loaded a policy meanwhile.
+        case conflict
+    }
+
+    package let policy: ConjurPolicy
+    package let mode: Mode
+
+    package init(_ policy: ConjurPolicy, mode: Mode) {
+        self.policy = policy
+        self.mode = mode
+    }
+
+    /// What is to be written and removed.
+    package struct Plan {
+        var written: [ConjurID: ConjurRecord] = [:]
+        package fileprivate(set) var removed: Set<ConjurID> = []
+        fileprivate(set) var madeHosts: [ConjurID] = []
+        /// Of the policy, once this is done.
+        fileprivate(set) var version = 0
+
+        /// Whose values go with them.
+        package var removedVariables: Set<ConjurID> { removed.filter { $0.kind == .variable } }
+    }
+
+    /// - Throws: `Refusal`
+    package func plan(_ reader: any StorageReader, now: Timestamp) throws -> Plan {
+        var plan = Plan()
+        func record(_ id: ConjurID) throws -> ConjurRecord? {
+            if let written = plan.written[id] { return written }
+            return try plan.removed.contains(id) ? nil : reader.conjurRecord(id)
+        }
+        let branchID = ConjurID(.policy, policy.branch)
+        let isRoot = policy.branch == ConjurPolicy.rootBranch
+        var branch = try record(branchID)
+        if branch == nil, isRoot { branch = ConjurRecord(policy: policy.branch, created: now, annotations: [:]) }
+        guard var branch else { throw Refusal.noPolicy }
+        branch.version += 1
+        plan.version = branch.version
+        plan.written[branchID] = branch
+
+        if mode == .replace { try removeUnnamed(&plan, reader) }
+        for declaration in policy.declarations {
+            if var found = try record(declaration.id) {
+                found.annotations.merge(declaration.annotations) { $1 }
+                plan.written[declaration.id] = found
+                continue
+            }
+            plan.written[declaration.id] = ConjurRecord(
+                policy: policy.branch, created: now, annotations: declaration.annotations)
+            if declaration.id.kind == .host { plan.madeHosts.append(declaration.id) }
+        }
+        for permit in policy.permits {
+            let isThere = try permit.resource == branchID || record(permit.resource) != nil
+            guard isThere, var host = try record(permit.role) else { throw Refusal.missing(line: permit.line) }
+            add(permit, to: &host)
+            plan.written[permit.role] = host
+        }
+        try delete(&plan, reader)
+        return plan
+    }
+
+    private func add(_ permit: ConjurPolicy.Permit, to host: inout ConjurRecord) {
+        let place = host.rights.firstIndex { $0.resource == permit.resource && $0.policy == policy.branch }
+        guard let place else {
+            return host.rights.append(
+                .init(
+                    kind: permit.resource.kind.rawValue, name: permit.resource.name.text,
+                    privileges: permit.privileges, policy: policy.branch))
+        }
+        host.rights[place].privileges.formUnion(permit.privileges)
+    }
+
+    private func removeUnnamed(_ plan: inout Plan, _ reader: any StorageReader) throws {
+        let named = Set(policy.declarations.map(\.id))
+        for kind in [ConjurKind.variable, .policy, .host] {
+            for (id, record) in try reader.conjurRecords(kind) where record.policy == policy.branch {
+                if !named.contains(id), plan.written[id] == nil { plan.removed.insert(id) }
+            }
+        }
+        for (id, host) in try reader.conjurRecords(.host) where !plan.removed.contains(id) {
+            var host = host
+            host.rights.removeAll { $0.policy == policy.branch }
+            plan.written[id] = host
+        }
+        try dropRights(&plan, reader)
+        try checkEmpty(&plan, reader, line: 1)
+    }
+
+    private func delete(_ plan: inout Plan, _ reader: any StorageReader) throws {
+        guard let first = policy.deletions.first else { return }
+        guard mode != .add else {
+            throw Refusal.fault(
+                .init(line: first.line, reason: "!delete needs the policy to be changed (PATCH) or replaced (PUT)"))
+        }
+        for deletion in policy.deletions {
+            guard deletion.id != ConjurID(.policy, policy.branch) else {
+                throw Refusal.fault(
+                    .init(
+                        line: deletion.line, reason: "a policy cannot delete itself: load this into the one around it"))
+            }
+            plan.removed.insert(deletion.id)
+            plan.written[deletion.id] = nil
+            plan.madeHosts.removeAll { $0 == deletion.id }
+        }
+        try dropRights(&plan, reader)
+        try checkEmpty(&plan, reader, line: first.line)
+    }
+
+    /// A right to what is gone would be one to what is made anew under its name.
+    private func dropRights(_ plan: inout Plan, _ reader: any StorageReader) throws {
+        var hosts = Dictionary(uniqueKeysWithValues: try reader.conjurRecords(.host).map { ($0.id, $0.record) })
+        for (id, record) in plan.written where id.kind == .host { hosts[id] = record }
+        for (id, host) in hosts where !plan.removed.contains(id) {
+            guard host.rights.contains(where: { plan.removed.contains($0.resource) }) else { continue }
+            var host = host
+            host.rights.removeAll { plan.removed.contains($0.resource) }
+            plan.written[id] = host
+        }
+    }
+
+    /// What lies in a policy does not go with it unasked.
+    private func checkEmpty(_ plan: inout Plan, _ reader: any StorageReader, line: Int) throws {
+        let policies = plan.removed.filter { $0.kind == .policy }
+        guard !policies.isEmpty else { return }
+        var remaining: [(id: ConjurID, record: ConjurRecord)] = []
+        for kind in [ConjurKind.variable, .policy, .host] { remaining += try reader.conjurRecords(kind) }
+        remaining += plan.written.map { ($0.key, $0.value) }
+        for (id, record) in remaining where !plan.removed.contains(id) {
+            let isInside = policies.contains {
+                id.name.utf8.starts(with: $0.name.utf8 + "/".utf8) || record.policy.utf8.elementsEqual($0.name.utf8)
+            }
+            guard !isInside else {
+                throw Refusal.fault(
+                    .init(line: line, reason: "a policy that still has records cannot go: delete those first"))
+            }
+        }
+    }
+}

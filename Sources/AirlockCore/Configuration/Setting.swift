@@ -31,7 +31,7 @@ package struct Setting: Sendable {
             help: "PEM file with those authorities. A cert login names its own and needs neither."),
         Setting(
             key: "require_request_header", flag: nil, variable: nil, fallback: "false",
-            help: "Answer 412 to requests without `X-Vault-Request: true`, on both surfaces."),
+            help: "Answer 412 to requests without `X-Vault-Request: true`, on every surface."),
         Setting(
             key: "x_forwarded_for_authorized_addrs", flag: nil, variable: nil, fallback: "[]",
             help:

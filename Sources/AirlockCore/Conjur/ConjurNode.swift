@@ -260,6 +260,10 @@ private struct ConjurScalars {
             if text[place] == ":", place + 1 == text.count || text[place + 1] == " " {
                 throw fault("a colon with a blank after it belongs in quotes")
             }
+            // Only behind a quote that is no quote here would one not have been taken for a comment.
+            if text[place] == "#", text[place - 1] == " " || text[place - 1] == "\t" {
+                throw fault("a number sign with a blank before it belongs in quotes")
+            }
             place += 1
         }
         var plain = text[start..<place]

@@ -24,7 +24,7 @@ struct ConjurPolicyTests {
         #expect(try ids(text).contains("default:variable:a/b"))
     }
 
-    @Test(arguments: ["a b", "100%", "a+b", "ü/é", "it's", "a#b", "a:b", "a,b]"])
+    @Test(arguments: ["a b", "100%", "a+b", "ü/é", "it's", "a#b", "a:b", "a,b]", "a,#b"])
     func `An id keeps its characters`(id: String) throws {
         #expect(try ids("- !variable \(id)") == ["default:variable:\(id)"])
         #expect(try ids("- !variable \"\(id)\"") == ["default:variable:\(id)"])
@@ -68,7 +68,8 @@ struct ConjurPolicyTests {
         ("- !variable\n  name: a", 2),
         ("- !variable a\n- !group b", 2), ("- !user alice", 1), ("- !grant\n  role: !group a\n  member: !host b", 1),
         ("- !variable a\n\n# c\n- !layer", 4), ("- !variable a b: c", 1), ("- !variable a\n  id: b", 2),
-        ("- !variable it 's # c", 1), ("- &vars\n  - !variable a", 1), ("- !variable *a", 1), ("- !variable |\n  a", 1),
+        ("- !variable it 's # c", 1), ("- !variable - a", 1), ("- !variable a\t", 1), ("- &vars\n  - !variable a", 1),
+        ("- !variable *a", 1), ("- !variable |\n  a", 1),
         ("- !variable {id: a}", 1),
         ("- !variable \"a", 1), ("- !variable 'a", 1), ("- !variable \"a\" b", 1), ("- !variable \"\\q\"", 1),
         ("- !variable a//b", 1), ("- !variable ../a", 1), ("- !variable a/", 1), ("- !variable \"\"", 1),

@@ -4,14 +4,17 @@ backend in front of another Airlock; and what hosts may do."""
 import base64
 import json
 import pathlib
+import random
 import stat
 import subprocess
 import urllib.parse
 
 import pytest
+import yaml
 
 import servers
 from audited import entries
+from conjur_server import PolicyLoader
 from test_zenml import Raised
 from wire import Connection
 
@@ -292,6 +295,29 @@ def test_a_deleted_variable_is_gone_with_all_its_values(surface):
     assert surface.root.get("/v1/conjur/metadata/key").status == 404
     surface.make("key")
     assert surface.get("key").status == 404 and surface.get("key", query="?version=1").status == 404
+
+
+PIECES = [*"ab1 _-.,:;#'\"[]{}&*!|>%@`?~=<+\\/()", "\t", "ü", "漢", "null", "true", "0x1", "1e3", " #", "# ", ": ", " '", '" ', "\\u0041", "''", "- "]
+
+
+def test_what_is_taken_of_yaml_is_read_as_a_yaml_parser_reads_it(surface):
+    chance, taken, misread = random.Random(20260101), 0, []
+    for _ in range(1500):
+        text = "".join(chance.choices(PIECES, k=chance.randint(1, 6)))
+        quote = chance.choice(["", "", "'", '"'])
+        policy = f"- !variable {quote}{text}{quote}\n"
+        if surface.load(policy).status != 201:
+            continue
+        taken += 1
+        try:
+            name = yaml.load(policy, PolicyLoader)[0].name
+        except yaml.YAMLError:
+            misread.append(policy)
+            continue
+        if surface.admin("GET", f"/resources/default/variable/{quoted(name.removeprefix('/'))}").status != 200:
+            misread.append(policy)
+    assert not misread
+    assert taken > 300
 
 
 def test_a_refused_policy_names_its_line_and_changes_nothing(surface):

@@ -53,11 +53,14 @@ private struct ConjurYAML {
     init(_ text: String) throws(ConjurPolicy.Fault) {
         for (index, raw) in text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             var scalars = ConjurYAML.withoutComment(Array(raw))
-            while let last = scalars.last, last == " " || last == "\t" || last == "\r" { scalars.removeLast() }
+            while let last = scalars.last, last == " " || last == "\r" { scalars.removeLast() }
             let indent = scalars.prefix { $0 == " " }.count
             let rest = Array(scalars.dropFirst(indent))
-            guard let first = rest.first else { continue }
-            guard first != "\t" else { throw Fault(line: index + 1, reason: "a tab cannot indent") }
+            guard !rest.isEmpty else { continue }
+            // YAML takes tabs in some places and not in others.
+            guard !scalars.contains("\t") else {
+                throw Fault(line: index + 1, reason: "a tab is not supported: use blanks")
+            }
             if lines.isEmpty, indent == 0, rest == Array("---".unicodeScalars) { continue }
             lines.append(Line(number: index + 1, indent: indent, text: rest))
         }
@@ -72,7 +75,7 @@ private struct ConjurYAML {
             let follows = index == 0 || " \t[,".unicodeScalars.contains(text[index - 1])
             if let open = quote {
                 if open == "\"", scalar == "\\" { index += 1 } else if scalar == open { quote = nil }
-            } else if scalar == "#", follows {
+            } else if scalar == "#", index == 0 || text[index - 1] == " " {
                 return Array(text[..<index])
             } else if scalar == "\"" || scalar == "'", follows {
                 quote = scalar
@@ -255,6 +258,9 @@ private struct ConjurScalars {
         default: break
         }
         let start = place
+        if text[place] == "-", place + 1 < text.count, text[place + 1] == " " {
+            throw fault("a value cannot begin with this: put it in quotes")
+        }
         while !isAtEnd {
             if inList, text[place] == "," || text[place] == "]" { break }
             if text[place] == ":", place + 1 == text.count || text[place + 1] == " " {

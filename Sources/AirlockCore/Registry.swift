@@ -62,6 +62,7 @@ package final class Registry: Sendable {
                 return fresh
             }
         }
+        storage.front.configured()
     }
 
     // MARK: Secrets engines

@@ -74,6 +74,8 @@ package protocol Storage: Sendable {
     func read<T>(_ body: (any StorageReader) throws -> T) throws -> T
     /// Runs after every earlier write and before every later one; returns once the change would survive a power cut.
     func write<T: Sendable>(_ body: @escaping @Sendable (any StorageTransaction) throws -> T) async throws -> T
+    /// Hears of every change of a token or a secret before the write returns.
+    var front: Front { get }
     /// A keyed digest, in hex: what stands in the database for a token, an accessor or a secret id.
     func digest(_ text: String) -> String
     /// Adds a new sealing key; records written from now on use it, older ones stay readable.

@@ -58,6 +58,8 @@ package struct Server: Sendable {
     /// - Parameter ready: called once with the port in use.
     package func run(ready: @escaping @Sendable (Int) -> Void) async throws {
         let bodyLimit = configuration.bodyLimit
+        // What is audited goes the ordinary way, which writes it down first.
+        let hits = services.audit == nil ? Hits(services: services, rules: configuration.rules) : nil
         let surfaces = Surfaces(
             vault: VaultSurface(services: services, bodyLimit: bodyLimit),
             typed: TypedSurface(services: services, settings: configuration.typed, bodyLimit: bodyLimit),
@@ -69,7 +71,7 @@ package struct Server: Sendable {
         let application = Application(
             responder: surfaces,
             server: HTTPServerBuilder { responder in
-                HTTPChannel(bodyLimit: bodyLimit, tls: tls, responder: responder)
+                HTTPChannel(bodyLimit: bodyLimit, tls: tls, hits: hits, responder: responder)
             },
             configuration: ApplicationConfiguration(address: .hostname(configuration.host, port: configuration.port)),
             onServerRunning: { channel in ready(channel.localAddress?.port ?? configuration.port) },

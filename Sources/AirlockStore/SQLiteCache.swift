@@ -91,6 +91,9 @@ package final class SQLiteCache: SecretCache {
     package func store(
         _ entry: CacheEntry, for key: CacheKey, if isWanted: @escaping @Sendable (CacheEntry?) -> Bool
     ) async {
+        let changes = CacheScope.path(mount: key.mount, key.path).changes
+        storage.front.changing(changes)
+        defer { storage.front.changed(changes) }
         let limits = limits[key.mount] ?? limits[SQLiteCache.otherMounts] ?? CacheLimits()
         let evicted = await write("keep an answer") { [self] rows in
             let sealer = storage.sealer
@@ -114,6 +117,8 @@ package final class SQLiteCache: SecretCache {
     }
 
     @discardableResult package func remove(_ scope: CacheScope) async -> Int {
+        storage.front.changing(scope.changes)
+        defer { storage.front.changed(scope.changes) }
         guard let count = await write("purge", isDurable: true, { try $0.delete(scope) }) else {
             unremoved.add(scope)
             return 0
@@ -123,6 +128,8 @@ package final class SQLiteCache: SecretCache {
 
     /// What is stored after this was called is not marked, also where its turn comes between two chunks.
     @discardableResult package func expire(_ scope: CacheScope) async -> Int {
+        storage.front.changing(scope.changes)
+        defer { storage.front.changed(scope.changes) }
         var marked = 0
         var rest = await write("find what to expire") { try $0.ids(scope) }?[...]
         while let ids = rest?.prefix(SQLiteCache.chunk), !ids.isEmpty {
@@ -224,6 +231,15 @@ package final class SQLiteCache: SecretCache {
         complaints.log(
             intent,
             "the cache could not \(intent): \(reason). If it says so again, stop Airlock and delete \(CacheFile.name)")
+    }
+}
+
+extension CacheScope {
+    /// A folder counts as its whole mount.
+    fileprivate var changes: [Front.Thing] {
+        let scope = Front.scope(ofCached: mountPath)
+        if case .path(_, let path) = self { return [.secret(scope: scope, path: path.text)] }
+        return [.scope(scope)]
     }
 }
 

@@ -9,6 +9,7 @@ package final class SQLiteStorage: Storage {
     package static let fileName = "store.db"
 
     let database: DatabasePool
+    package let front = Front()
     private let writer: GroupCommit
     private let operatorKey: OperatorKey
     private let currentSealer: Mutex<Sealer>
@@ -104,9 +105,16 @@ package final class SQLiteStorage: Storage {
 
     package func write<T: Sendable>(_ body: @escaping @Sendable (any StorageTransaction) throws -> T) async throws -> T
     {
-        let sealer = sealer
+        let (sealer, front) = (sealer, front)
+        let changes = RecordChanges()
+        // Before the caller, who will tell others, learns how it went.
+        defer { front.changed(changes.announced) }
         do {
-            return try await writer.write { try body(RecordReader(database: $0, sealer: sealer)) }
+            return try await writer.write { database in
+                let result = try body(RecordReader(database: database, sealer: sealer, changes: changes))
+                front.changing(changes.announce())
+                return result
+            }
         } catch let error as DatabaseError {
             throw SQLiteStorage.explained(error)
         }
@@ -166,6 +174,7 @@ package final class SQLiteStorage: Storage {
 private struct RecordReader: StorageTransaction {
     let database: Database
     let sealer: Sealer
+    var changes: RecordChanges?
 
     func record(_ key: RecordKey) throws -> [UInt8]? {
         let statement = try database.cachedStatement(
@@ -229,6 +238,7 @@ private struct RecordReader: StorageTransaction {
     func digest(_ text: String) -> String { sealer.digest(text) }
 
     func put(_ key: RecordKey, _ bytes: [UInt8], expires: Timestamp?) throws {
+        changes?.note(key)
         let statement = try database.cachedStatement(
             sql: """
                 INSERT INTO record (kind, scope, name, version, term, sealed, expires) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -241,12 +251,14 @@ private struct RecordReader: StorageTransaction {
     }
 
     func delete(_ key: RecordKey) throws {
+        changes?.note(key)
         try database.cachedStatement(
             sql: "DELETE FROM record WHERE kind = ? AND scope = ? AND name = ? AND version = ?"
         ).execute(arguments: [key.kind.rawValue, key.scope, key.name, key.version])
     }
 
     func deleteAll(_ kind: RecordKind, scope: String) throws {
+        changes?.noteAll(kind, scope: scope)
         try database.execute(
             sql: "DELETE FROM record WHERE kind = ? AND scope = ?", arguments: [kind.rawValue, scope])
     }

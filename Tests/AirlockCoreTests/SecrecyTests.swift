@@ -55,6 +55,7 @@ struct SecrecyTests {
         func write<T: Sendable>(_ body: @escaping @Sendable (any StorageTransaction) throws -> T) async throws -> T {
             throw AirlockError.absent
         }
+        let front = Front()
         func digest(_ text: String) -> String { "" }
         func rotateKey() async throws {}
         func keyStatus() throws -> (term: Int, installed: Timestamp) { (1, Timestamp(nanoseconds: 0)) }

@@ -250,6 +250,7 @@ private final class Counted: Storage {
         return try await storage.write(body)
     }
 
+    var front: Front { storage.front }
     func digest(_ text: String) -> String { storage.digest(text) }
     func rotateKey() async throws { try await storage.rotateKey() }
     func keyStatus() throws -> (term: Int, installed: Timestamp) { try storage.keyStatus() }

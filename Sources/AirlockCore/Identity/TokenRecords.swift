@@ -30,6 +30,18 @@ package enum TokenRecords {
         }
     }
 
+    /// From parent to root; `nil` when one is gone.
+    static func ancestors(_ reader: any StorageReader, of token: Token) throws -> [(digest: String, token: Token)]? {
+        var ancestors: [(digest: String, token: Token)] = []
+        var current = token
+        while let link = current.parent {
+            guard let parent = try self.token(reader, link.digest), parent.accessor == link.accessor else { return nil }
+            ancestors.append((link.digest, parent))
+            current = parent
+        }
+        return ancestors
+    }
+
     /// Deletes every token the condition names. Reads all tokens: for rare administrative calls only.
     package static func delete(_ transaction: any StorageTransaction, where isDoomed: (Token) -> Bool) throws {
         for (digest, token) in try transaction.values(Token.self, .token) where isDoomed(token) {

@@ -157,6 +157,7 @@ extension Registry {
             }
             children = fresh
         }
+        storage.front.configured()
     }
 
     /// - Throws: `AirlockError` for a path that lies in a namespace below, which has mounts of its own.

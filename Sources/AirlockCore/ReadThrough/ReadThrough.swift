@@ -39,7 +39,7 @@ package struct ReadThrough: Sendable {
         let found = cache.entry(key)
         if let entry = found, directives.accepts(entry.freshness(at: now(), rule), ttl: ttl(of: entry)) {
             refreshIfDue(entry, key, as: reader.credential)
-            return counted(served(entry))
+            return counted(served(entry, kept: kept(entry, key)))
         }
         guard !directives.onlyIfCached else {
             throw AirlockError(.notCached, "not cached, and only-if-cached was sent")
@@ -84,10 +84,10 @@ package struct ReadThrough: Sendable {
             .unavailable, "the backend of \(mount) cannot be asked, and nothing usable is cached", hint: error.message)
     }
 
-    private func served(_ entry: CacheEntry, isConfirmed: Bool = true) -> Served {
+    private func served(_ entry: CacheEntry, isConfirmed: Bool = true, kept: Served.Kept? = nil) -> Served {
         var outcome = entry.secret == nil ? Served.Outcome.negative : .hit
         if case .fresh = entry.freshness(at: now(), rule), isConfirmed {} else { outcome = .stale }
-        return Served(secret: entry.secret, outcome: outcome, age: seconds(since: entry.fetched))
+        return Served(secret: entry.secret, outcome: outcome, age: seconds(since: entry.fetched), kept: kept)
     }
 
     private func counted(_ served: Served) -> Served {

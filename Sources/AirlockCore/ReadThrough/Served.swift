@@ -26,4 +26,12 @@ package struct Served: Sendable, Equatable {
     package let outcome: Outcome
     /// Whole seconds since the backend said so.
     package let age: Int
+    /// `nil` unless the same may be answered again without a look at the cache.
+    package var kept: Kept?
+
+    package struct Kept: Sendable, Equatable {
+        package let fetched: Timestamp
+        /// From then on the cache is to be looked at again.
+        package let until: Timestamp
+    }
 }

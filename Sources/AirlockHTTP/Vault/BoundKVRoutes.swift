@@ -57,7 +57,9 @@ enum BoundKVRoutes {
             path, version: bound.mount.kvVersion == 2 ? try call.version : nil, directives: call.directives,
             for: reader)
         if served.secret?.data != nil { call.noteRead(of: path) }
-        return rendered(served, isVersioned: bound.mount.kvVersion == 2)
+        let response = rendered(served, isVersioned: bound.mount.kvVersion == 2)
+        guard let kept = served.kept else { return response }
+        return response.kept(as: try call.reading(of: path, fetched: kept.fetched, until: kept.until))
     }
 
     private static func rendered(_ served: Served, isVersioned: Bool) -> VaultResponse {

@@ -23,7 +23,8 @@ enum KVPlainRoutes {
             throw AirlockError.absent
         }
         call.noteRead(of: path)
-        return .json(data.json, leaseDuration: try lease(data, call))
+        return VaultResponse.json(data.json, leaseDuration: try lease(data, call))
+            .kept(as: try call.reading(of: path, fetched: nil, until: nil))
     }
 
     /// The secret's own `ttl`, else its `lease`, else the mount's default. What is no duration is the default too, but null

@@ -87,9 +87,10 @@ enum KVVersionedRoutes {
             throw AirlockError.absent
         }
         if stored.data != nil { call.noteRead(of: path) }
-        return .data(
+        return VaultResponse.data(
             [.init("data", stored.data?.json ?? .null), .init("metadata", .object(stored.members))],
-            status: stored.data == nil ? .notFound : .ok)
+            status: stored.data == nil ? .notFound : .ok
+        ).kept(as: try call.reading(of: path, fetched: nil, until: stored.state.deletion))
     }
 
     private static let write: Route.Handler = { call in

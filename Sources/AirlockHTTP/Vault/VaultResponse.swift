@@ -41,6 +41,8 @@ struct VaultResponse: Sendable {
     var body: Body
     /// Beside those of every answer.
     var headers: HTTPFields = [:]
+    /// What was read for a plain read, for the front to keep.
+    var reading: Front.Reading?
 
     static let noContent = VaultResponse(status: .noContent, body: .none)
 

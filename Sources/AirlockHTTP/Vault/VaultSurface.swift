@@ -22,12 +22,15 @@ struct VaultSurface: Sendable {
     func answer(
         _ request: Request, source: String?, certificates: ClientCertificates
     ) async throws -> VaultResponse {
+        let begun = services.storage.front.moment
         var parsed = try VaultRequest(request, source: source)
         parsed.clientCertificates = certificates
         guard parsed.operation != .unknown else { throw AirlockError(.notAllowed, nil) }
         let services = try services.located(&parsed)
         guard let trail = AuditTrail(parsed, services) else {
-            return try await answer(&parsed, request, services, nil)
+            let response = try await answer(&parsed, request, services, nil)
+            keep(response, to: request, parsed, since: begun)
+            return response
         }
         do {
             let response = try await answer(&parsed, request, services, trail).identified(as: trail.id)

@@ -13,6 +13,7 @@ package struct HTTPChannel: ServerChildChannel, HTTPChannelHandler {
     package let responder: HTTPChannelHandler.Responder
     private let bodyLimit: Int
     private let tls: TLSListener?
+    private let hits: Hits?
 
     /// A connection with no request on it is closed after this long.
     private static let idleTimeout = Duration.seconds(120)
@@ -20,9 +21,13 @@ package struct HTTPChannel: ServerChildChannel, HTTPChannelHandler {
     /// How much of a body over the limit is still read, so that the client gets its 413 instead of a broken connection.
     private static let drained = 64 * 1024 * 1024
 
-    package init(bodyLimit: Int, tls: TLSListener? = nil, responder: @escaping HTTPChannelHandler.Responder) {
+    init(
+        bodyLimit: Int, tls: TLSListener? = nil, hits: Hits? = nil,
+        responder: @escaping HTTPChannelHandler.Responder
+    ) {
         self.bodyLimit = bodyLimit
         self.tls = tls
+        self.hits = hits
         self.responder = { request, writer, channel in
             if request.headers[.expect]?.lowercased() == "100-continue" {
                 try await writer.writeInformationalHead(HTTPResponse(status: .continue))
@@ -38,6 +43,7 @@ package struct HTTPChannel: ServerChildChannel, HTTPChannelHandler {
             try tls?.addHandlers(to: channel)
             try pipeline.addHandler(HTTPResponseEncoder())
             try pipeline.addHandler(ByteToMessageHandler(RequestDecoder(limits: limits)))
+            if let hits { try pipeline.addHandler(HitHandler(hits: hits)) }
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: tls != nil))
             try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: HTTPChannel.idleTimeout, logger: logger))
             return try NIOAsyncChannel(

@@ -24,6 +24,11 @@ package final class Metrics: Sendable {
         /// Observations at or below each bound of `Latency.bounds`, not cumulated.
         package var counts = [UInt64](repeating: 0, count: Latency.bounds.count + 1)
         package var sum = 0.0
+
+        fileprivate mutating func note(_ seconds: Double, at place: Int) {
+            counts[place] += 1
+            sum += seconds
+        }
     }
 
     package struct Series<Name: Hashable & Sendable>: Hashable, Sendable {
@@ -55,8 +60,7 @@ package final class Metrics: Sendable {
         let place = Latency.bounds.firstIndex { seconds <= $0 } ?? Latency.bounds.count
         values.withLock { values in
             let series = Series(name: latency, labels: labels)
-            values.latencies[series, default: Distribution()].counts[place] += 1
-            values.latencies[series, default: Distribution()].sum += seconds
+            values.latencies[series, default: Distribution()].note(seconds, at: place)
         }
     }
 

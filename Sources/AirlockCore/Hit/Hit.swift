@@ -30,7 +30,7 @@ extension Front {
             return nil
         }
         guard let (known, place, value) = found, known.line.isAlive(at: now), value.answer.isGood(at: now),
-            known.access.allows(.read, on: String(decoding: target.dropFirst(Reading.root.count), as: UTF8.self))
+            known.access.allows(.read, on: target.dropFirst(Reading.root.count))
         else { return nil }
         return Hit(
             answer: value.answer, age: value.answer.fetched.map { now.seconds(after: $0) }, mount: place.mount,

@@ -57,10 +57,12 @@ package struct AccessControl: Sendable {
     }
 
     /// Whether all of `wanted` is granted on the path (no leading slash, percent-decoded).
-    package func allows(_ wanted: Capabilities, on path: String) -> Bool {
+    package func allows(_ wanted: Capabilities, on path: String) -> Bool { allows(wanted, on: path.utf8) }
+
+    package func allows(_ wanted: Capabilities, on path: some Sequence<UInt8>) -> Bool {
         guard let way else { return false }
         if isRoot { return true }
-        let path = way + path.utf8
+        let path = way + path
         let rule = wanted.contains(.list) || wanted.contains(.scan) ? listRule(for: path) : rule(for: path)
         guard let rule, !rule.isDenied else { return false }
         return rule.contains(wanted)

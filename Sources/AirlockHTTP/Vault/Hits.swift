@@ -8,26 +8,29 @@ import NIOHTTP1
 struct Hits: Sendable {
     let services: Services
     let rules: ListenerRules
-    private let clock: ClockText
+    private let clock = ClockText()
+    private let ids = RequestIDs()
 
     init(services: Services, rules: ListenerRules) {
         self.services = services
         self.rules = rules
-        clock = ClockText()
     }
 
     /// Headers that a plain read may have, at most once each; all but the token change nothing in the answer.
-    private enum Header: String, CaseIterable {
-        case token = "x-vault-token"
-        case request = "x-vault-request"
-        case host, accept
-        case userAgent = "user-agent"
-        case acceptEncoding = "accept-encoding"
+    private enum Header: Int {
+        case token, request, host, accept, userAgent, acceptEncoding
+
+        private static let names: [(name: String, header: Header)] = [
+            ("x-vault-token", .token), ("x-vault-request", .request), ("host", .host), ("accept", .accept),
+            ("user-agent", .userAgent), ("accept-encoding", .acceptEncoding),
+        ]
 
         init?(_ name: String) {
-            guard let found = Header.allCases.first(where: { Hits.isSame(name, $0.rawValue) }) else { return nil }
-            self = found
+            guard let known = Header.names.first(where: { Hits.isSame(name, $0.name) }) else { return nil }
+            self = known.header
         }
+
+        var bit: Int { 1 << rawValue }
     }
 
     /// But for the case of ASCII letters.
@@ -49,9 +52,10 @@ struct Hits: Sendable {
     /// The token of a plain read.
     private func token(_ head: HTTPRequestHead) -> String? {
         guard head.method == .GET, head.version == .http1_1 else { return nil }
-        var (seen, token, isDeliberate) = (Set<Header>(), "", false)
+        var (seen, token, isDeliberate) = (0, "", false)
         for (name, value) in head.headers {
-            guard let header = Header(name), seen.insert(header).inserted else { return nil }
+            guard let header = Header(name), seen & header.bit == 0 else { return nil }
+            seen |= header.bit
             if header == .token { token = value }
             if header == .request { isDeliberate = value == "true" }
         }
@@ -81,14 +85,13 @@ struct Hits: Sendable {
     private static let beforeLease = "\",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":"
     private static let beforeData = ",\"data\":"
     private static let afterData = ",\"wrap_info\":null,\"warnings\":null,\"auth\":null}\n"
-    private static let idLength = 36
 
     /// The very bytes of `VaultResponse.rendered` and of the server's encoder.
     private func rendered(_ hit: Hit, now: Timestamp, allocator: ByteBufferAllocator) -> ByteBuffer {
         let lease = String(hit.answer.leaseDuration)
         let data = hit.answer.data.bytes
         let length =
-            Hits.beforeID.utf8.count + Hits.idLength + Hits.beforeLease.utf8.count + lease.utf8.count
+            Hits.beforeID.utf8.count + RequestIDs.length + Hits.beforeLease.utf8.count + lease.utf8.count
             + Hits.beforeData.utf8.count + data.count + Hits.afterData.utf8.count
         var buffer = allocator.buffer(capacity: length + 384)
         buffer.writeString(Hits.opening)
@@ -97,7 +100,7 @@ struct Hits: Sendable {
         buffer.writeString(clock.text(at: now))
         buffer.writeString("\r\n\r\n")
         buffer.writeString(Hits.beforeID)
-        buffer.writeString(RandomText.uuid())
+        buffer.writeBytes(ids.next())
         buffer.writeString(Hits.beforeLease)
         buffer.writeString(lease)
         buffer.writeString(Hits.beforeData)

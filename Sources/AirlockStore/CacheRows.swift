@@ -129,28 +129,41 @@ struct CacheRows {
     /// store has to drop something. Negatives go first, and values never for their sake: a client that asks for names
     /// that do not exist gets no value out of the cache.
     /// - Parameter newest: the value that the room is for.
-    /// - Returns: how many went.
-    func evict(mount: String, _ limits: CacheLimits, for newest: Int64) throws -> Int {
+    /// - Parameter lastHit: when a path was answered without a look here, which is written down before it counts.
+    /// - Returns: the paths that went.
+    func evict(
+        mount: String, _ limits: CacheLimits, for newest: Int64, lastHit: (String) -> Timestamp?
+    ) throws -> [String] {
         let status = try sums(mount: mount)
         var (entries, bytes) = (status.entries, status.bytes)
-        var evicted = 0
-        for isNegative in [true, false] where entries > limits.entries || bytes > limits.bytes {
+        var evicted: [String] = []
+        for (isNegative, isLate) in [(true, false), (false, false), (false, true)]
+        where entries > limits.entries || bytes > limits.bytes {
             let oldest = try Row.fetchCursor(
                 database,
-                sql: "SELECT id, size FROM entry WHERE mount = ? AND negative = ? AND id <> ? ORDER BY used, id",
+                sql:
+                    "SELECT id, path, used, size FROM entry WHERE mount = ? AND negative = ? AND id <> ? ORDER BY used, id",
                 arguments: [mount, isNegative, isNegative ? 0 : newest])
             var dropped: [Int64] = []
+            var spared: [Int64: Timestamp] = [:]
             while entries > limits.entries - limits.entries / 64 || bytes > limits.bytes - limits.bytes / 64,
                 let row = try oldest.next()
             {
                 guard let id = Int64.fromDatabaseValue(row["id"]) else { continue }
+                let path = String.fromDatabaseValue(row["path"]) ?? ""
+                let used = Timestamp(nanoseconds: Int64.fromDatabaseValue(row["used"]) ?? 0)
+                if !isLate, let hit = lastHit(path), hit > used {
+                    spared[id] = hit
+                    continue
+                }
                 dropped.append(id)
+                evicted.append(path)
                 entries -= 1
                 // Wrapping: an altered column may hold anything.
                 bytes &-= Int.fromDatabaseValue(row["size"]) ?? 0
             }
             for id in dropped { try delete(id) }
-            evicted += dropped.count
+            try note(spared)
         }
         return evicted
     }

@@ -100,16 +100,21 @@ package final class SQLiteCache: SecretCache {
             let found = try rows.find(key)
             let known = found?.opened(key, sealer)
             if let found, known == nil, rejected.withLock({ $0.remove(found.id) }) == nil { noteRejected(key.mount) }
-            guard isWanted(known) else { return 0 }
+            guard isWanted(known) else { return [String]() }
             // Also when the new one is not kept: the old one is not what the upstream says any more.
             if let found { try rows.delete(found.id) }
             let sealed = try sealer.seal(entry.encoded, to: key.binding)
-            guard sealed.count <= limits.bytes, limits.entries > 0 else { return 0 }
+            guard sealed.count <= limits.bytes, limits.entries > 0 else { return [] }
             let id = try rows.insert(entry, for: key, sealed, term: sealer.currentTerm, now: now())
-            return try rows.evict(mount: key.mount, limits, for: id)
+            return try rows.evict(mount: key.mount, limits, for: id) { path in
+                storage.front.lastHit(path, ofCached: key.mount)
+            }
         }
         if let evicted {
-            if evicted > 0 { metrics.add(.cacheEvicted, key.mount, by: UInt64(evicted)) }
+            if !evicted.isEmpty { metrics.add(.cacheEvicted, key.mount, by: UInt64(evicted.count)) }
+            let gone = evicted.map { Front.Thing.secret(scope: Front.scope(ofCached: key.mount), path: $0) }
+            storage.front.changing(gone)
+            storage.front.changed(gone)
         } else if self.entry(key)?.secret != entry.secret {
             // The one that is there is not what the upstream says any more.
             unremoved.add(.path(mount: key.mount, key.path))

@@ -178,6 +178,34 @@ struct FrontTests {
         #expect(reader.hit() == nil)
     }
 
+    @Test
+    func `What memory answers counts as used when the cache makes room, and what the cache drops memory does, too`()
+        async throws
+    {
+        let temporary = TemporaryCache()
+        var limits = CacheLimits()
+        limits.entries = 2
+        let opened = try temporary.open([TemporaryCache.mount: limits])
+        defer { try? opened.close() }
+        let front = opened.store.storage.front
+        var presented = PresentedToken([])
+        for path in ["a", "b"] {
+            let reading = try await PlainReader.reading(path, of: temporary, in: opened)
+            front.keep(reading, since: front.moment)
+            presented = reading.presented
+        }
+        func isHit(_ path: String) -> Bool {
+            let target = Array("/v1/\(TemporaryCache.mount)data/\(path)".utf8)
+            return front.hit(presented, target: target, now: temporary.temporary.now) != nil
+        }
+        temporary.temporary.advance(seconds: 1)
+        #expect(isHit("a"))
+        await opened.cache.store(temporary.value("c"), for: try temporary.key("c")) { _ in true }
+        #expect(opened.cache.entry(try temporary.key("a")) != nil)
+        #expect(opened.cache.entry(try temporary.key("b")) == nil)
+        #expect(isHit("a") && !isHit("b"))
+    }
+
     @Test(arguments: ["store", "remove", "expire", "prefix", "mount"])
     func `An entry of the cache is not answered from memory once it has changed`(change: String) async throws {
         let temporary = TemporaryCache()
@@ -185,23 +213,10 @@ struct FrontTests {
         defer { try? opened.close() }
         let front = opened.store.storage.front
         let key = try temporary.key("a")
-        await opened.cache.store(temporary.value("1"), for: key) { _ in true }
-        let token = try Tokens(
-            storage: opened.store.storage, namespace: .root, now: { [temporary] in temporary.temporary.now }
-        ).issued(TokenRequest())
-        let presented = PresentedToken(token.text.bytes)
-        let reading = Front.Reading(
-            presented: presented, token: token.token, access: .root,
-            line: try #require(
-                try TokenLine(Tokens.Found(digest: "d", token: token.token), in: opened.store.storage)),
-            mount: Mount(path: key.mount, engine: .kv, description: "", options: ["version": "2"]), isStored: false,
-            path: key.path,
-            answer: Front.Answer(
-                data: SecretPayload([]), leaseDuration: 0, fetched: temporary.temporary.now,
-                until: temporary.temporary.now.adding(seconds: 10)))
+        let reading = try await PlainReader.reading("a", of: temporary, in: opened)
         let begun = front.moment
         front.keep(reading, since: begun)
-        let hit = { front.hit(presented, target: reading.target, now: temporary.temporary.now) }
+        let hit = { front.hit(reading.presented, target: reading.target, now: temporary.temporary.now) }
         #expect(hit() != nil)
         switch change {
         case "store": await opened.cache.store(temporary.value("2"), for: key) { _ in true }
@@ -303,6 +318,23 @@ private final class PlainReader: Sendable {
         front.hit(
             PresentedToken(Array((token ?? text).utf8)), target: Array(target.utf8), now: store.now
         ).map { String(decoding: $0.answer.data.bytes, as: UTF8.self) }
+    }
+
+    /// A secret put into the cache, as it is read from there.
+    static func reading(
+        _ path: String, of temporary: TemporaryCache, in opened: TemporaryCache.Opened
+    ) async throws -> Front.Reading {
+        let (key, now) = (try temporary.key(path), temporary.temporary.now)
+        await opened.cache.store(temporary.value(path), for: key) { _ in true }
+        let token = try Tokens(storage: opened.store.storage, namespace: .root, now: { now })
+            .issued(TokenRequest()).token
+        let line = try TokenLine(Tokens.Found(digest: "d", token: token), in: opened.store.storage)
+        return Front.Reading(
+            presented: PresentedToken(Array("s.token".utf8)), token: token, access: .root, line: try #require(line),
+            mount: Mount(path: key.mount, engine: .kv, description: "", options: ["version": "2"], uuid: "m"),
+            isStored: false, path: key.path,
+            answer: Front.Answer(
+                data: SecretPayload([]), leaseDuration: 0, fetched: now, until: now.adding(seconds: 10)))
     }
 
     /// A second token, without any right.

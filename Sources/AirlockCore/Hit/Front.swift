@@ -36,6 +36,8 @@ package final class Front: Sendable {
     struct Value {
         let path: SecretPath
         let answer: Answer
+        /// The last hit on what the cache holds, which the cache asks about before it drops it.
+        var used = Timestamp.distantPast
         var cost: Int { answer.data.bytes.count + 2 * path.text.utf8.count + Front.overhead }
     }
 
@@ -60,7 +62,7 @@ package final class Front: Sendable {
         fileprivate(set) var places: [Int: Place] = [:]
         fileprivate var nextPlace = 0
         /// In parts, so that none is ever copied or dropped in one long step.
-        fileprivate(set) var shards = [[Key: Value]](repeating: [:], count: Front.shardCount)
+        var shards = [[Key: Value]](repeating: [:], count: Front.shardCount)
         fileprivate var cost = 0
         fileprivate var nextShard = 0
         fileprivate(set) var tokens: [PresentedToken: KnownToken] = [:]
@@ -138,6 +140,16 @@ package final class Front: Sendable {
             return state.cost > limit ? state.dropShard() : [:]
         }
         _ = consume dropped
+    }
+
+    /// When an entry of the cache was last answered from here.
+    package func lastHit(_ path: String, ofCached mount: String) -> Timestamp? {
+        state.withLock { state in
+            let scope = Front.scope(ofCached: mount)
+            guard let place = state.places.first(where: { $0.value.scope == scope })?.key else { return nil }
+            let key = Key(place: place, path: Array(path.utf8))
+            return state.shards[Front.shard(key)][key]?.used
+        }
     }
 
     fileprivate static func slot(_ thing: Thing) -> Int {

@@ -22,10 +22,12 @@ extension Front {
             guard let known = state.tokens[presented] else { return nil }
             for (prefix, number) in state.prefixes where target.starts(with: prefix) {
                 let key = Key(place: number, path: Array(target.dropFirst(prefix.count)))
-                guard let value = state.shards[Front.shard(key)][key], let place = state.places[number] else {
+                let shard = Front.shard(key)
+                guard let index = state.shards[shard].index(forKey: key), let place = state.places[number] else {
                     return nil
                 }
-                return (known, place, value)
+                if !place.isStored { state.shards[shard].values[index].used = now }
+                return (known, place, state.shards[shard].values[index])
             }
             return nil
         }

@@ -37,9 +37,34 @@ package final class Metrics: Sendable {
         package let labels: [String]
     }
 
+    /// One series of a latency, for who observes it often.
+    package final class Histogram: Sendable {
+        private let distribution = Mutex(Distribution())
+
+        fileprivate init() {}
+
+        package func observe(seconds: Double) {
+            let place = Latency.bounds.firstIndex { seconds <= $0 } ?? Latency.bounds.count
+            distribution.withLock { $0.note(seconds, at: place) }
+        }
+
+        fileprivate var value: Distribution { distribution.withLock { $0 } }
+    }
+
+    /// One series of a counter, for who adds to it often.
+    package final class Count: Sendable {
+        private let count = Atomic<UInt64>(0)
+
+        fileprivate init() {}
+
+        package func add(_ amount: UInt64 = 1) { count.wrappingAdd(amount, ordering: .relaxed) }
+
+        fileprivate var value: UInt64 { count.load(ordering: .relaxed) }
+    }
+
     private struct Values {
-        var counters: [Series<Counter>: UInt64] = [:]
-        var latencies: [Series<Latency>: Distribution] = [:]
+        var counters: [Series<Counter>: Count] = [:]
+        var latencies: [Series<Latency>: Histogram] = [:]
     }
 
     private let values = Mutex(Values())
@@ -51,21 +76,44 @@ package final class Metrics: Sendable {
 
     /// - Parameter labels: values of the counter's `labels`, in order.
     package func add(_ counter: Counter, _ labels: String..., by amount: UInt64 = 1) {
-        var labels = labels
-        if counter.isOfSecretsMount, let mounts, !mounts.contains(labels[0]) { labels[0] = "*" }
-        values.withLock { [labels] in $0.counters[Series(name: counter, labels: labels), default: 0] += amount }
+        count(counter, labels).add(amount)
     }
 
-    package func observe(_ latency: Latency, _ labels: String..., seconds: Double) {
-        let place = Latency.bounds.firstIndex { seconds <= $0 } ?? Latency.bounds.count
-        values.withLock { values in
-            let series = Series(name: latency, labels: labels)
-            values.latencies[series, default: Distribution()].note(seconds, at: place)
+    /// - Parameter labels: values of the counter's `labels`, in order.
+    package func count(_ counter: Counter, _ labels: String...) -> Count { count(counter, labels) }
+
+    private func count(_ counter: Counter, _ labels: [String]) -> Count {
+        var labels = labels
+        if counter.isOfSecretsMount, let mounts, !mounts.contains(labels[0]) { labels[0] = "*" }
+        let series = Series(name: counter, labels: labels)
+        return values.withLock { values in
+            if let known = values.counters[series] { return known }
+            let made = Count()
+            values.counters[series] = made
+            return made
         }
     }
 
-    package var counters: [Series<Counter>: UInt64] { values.withLock { $0.counters } }
-    package var latencies: [Series<Latency>: Distribution] { values.withLock { $0.latencies } }
+    package func observe(_ latency: Latency, _ labels: String..., seconds: Double) {
+        histogram(Series(name: latency, labels: labels)).observe(seconds: seconds)
+    }
+
+    /// - Parameter labels: values of the latency's `labels`, in order.
+    package func histogram(_ latency: Latency, _ labels: String...) -> Histogram {
+        histogram(Series(name: latency, labels: labels))
+    }
+
+    private func histogram(_ series: Series<Latency>) -> Histogram {
+        values.withLock { values in
+            if let known = values.latencies[series] { return known }
+            let made = Histogram()
+            values.latencies[series] = made
+            return made
+        }
+    }
+
+    package var counters: [Series<Counter>: UInt64] { values.withLock { $0.counters }.mapValues(\.value) }
+    package var latencies: [Series<Latency>: Distribution] { values.withLock { $0.latencies }.mapValues(\.value) }
 }
 
 extension Metrics.Counter {

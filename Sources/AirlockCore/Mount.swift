@@ -46,6 +46,9 @@ package struct Mount: Sendable, Codable, Equatable {
 
     package var namespace: Namespace { home ?? .root }
 
+    /// What stands before a secret's path where the latest version is read: the path that policies are asked about.
+    package var readPath: String { path + (kvVersion == 2 ? "data/" : "") }
+
     package func placed(in namespace: Namespace) -> Mount {
         var mount = self
         mount.home = namespace.isRoot ? nil : namespace

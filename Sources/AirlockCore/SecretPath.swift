@@ -14,6 +14,9 @@ package struct SecretPath: Sendable, Hashable, Comparable {
         self.text = text
     }
 
+    /// - Parameter text: of a path that has been checked.
+    init(known text: String) { self.text = text }
+
     /// The same rules for a folder: empty for the mount's root, otherwise ends in `/`.
     package static func folder(_ text: String) throws -> String {
         if text.isEmpty { return "" }

@@ -59,7 +59,7 @@ struct Decoded: Equatable {
     static func byAirlock(
         _ pieces: [[UInt8]], limits: RequestDecoder.Limits = RequestDecoder.Limits(body: 1 << 20)
     ) -> Decoded {
-        by(ByteToMessageHandler(RequestDecoder(limits: limits)), pieces)
+        by(HitHandler(hits: nil, limits: limits), pieces)
     }
 
     static func byAirlock(_ text: String, limits: RequestDecoder.Limits = RequestDecoder.Limits(body: 1 << 20))

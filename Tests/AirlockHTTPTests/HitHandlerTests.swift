@@ -17,8 +17,7 @@ struct HitHandlerTests {
         _ = try await server.answer("POST", "/v1/secret/data/a", headers: token, body: Array(#"{"data":{"x":1}}"#.utf8))
         _ = try await server.answer("GET", "/v1/secret/data/a", headers: token, body: [])
         let channel = EmbeddedChannel(handlers: [
-            HTTPResponseEncoder(), ByteToMessageHandler(RequestDecoder(limits: .init(body: 1024))),
-            HitHandler(hits: server.hits),
+            HTTPResponseEncoder(), HitHandler(hits: server.hits, limits: .init(body: 1024)),
         ])
         return (server, channel)
     }
@@ -53,6 +52,7 @@ struct HitHandlerTests {
     @Test(arguments: [
         "X-Vault-Token: root\r\n", "x-vault-token:root\r\nX-Vault-Request: true\r\nUser-Agent: hvac\r\n",
         "Accept: */*\r\nAccept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\nX-Vault-Token: root\r\n",
+        "Authorization: Bearer root\r\n", "AUTHORIZATION: Bearer  root \r\nCONNECTION: Keep-Alive\r\n",
     ])
     func `What the usual clients send is answered at once`(headers: String) async throws {
         let (_, channel) = try await connection()
@@ -67,7 +67,8 @@ struct HitHandlerTests {
         "X-Vault-Token: root\r\nX-Vault-Namespace: ns\r\n", "X-Vault-Token: root\r\nX-Vault-Wrap-TTL: 60\r\n",
         "X-Vault-Token: root\r\nCache-Control: no-cache\r\n", "X-Vault-Token: root\r\nX-Forwarded-For: 10.0.0.1\r\n",
         "X-Vault-Token: root\r\nConnection: close\r\n", "X-Vault-Token: root\r\nX-Vault-Token: root\r\n",
-        "X-Vault-Token: other\r\n", "Authorization: Bearer root\r\n", "",
+        "X-Vault-Token: other\r\n", "Authorization: bearer root\r\n", "Authorization: Basic root\r\n", "",
+        "Authorization: Bearer root\r\nX-Vault-Token: root\r\n",
         "X-Vault-Token: root\r\nContent-Length: 0\r\n",
         "X-Vault-Token: root\r\nExpect: 100-continue\r\n", "X-Vault-Token: root\r\nX-Vault-Index: 1\r\n",
     ])
@@ -144,12 +145,12 @@ struct HitHandlerTests {
         var rules = ListenerRules()
         rules.requiresRequestHeader = true
         let hits = Hits(services: server.hits.services, rules: rules)
-        func answers(_ headers: HTTPHeaders) -> Bool {
-            let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/v1/secret/data/a", headers: headers)
-            return hits.answer(head, allocator: ByteBufferAllocator()) != nil
+        func answers(_ headers: String) -> Bool {
+            var (request, answer) = (get(headers: HitHandlerTests.token + headers), ByteBuffer())
+            return hits.answer(&request, into: &answer)
         }
-        #expect(answers(["Host": "airlock", "X-Vault-Token": "root", "X-Vault-Request": "true"]))
-        #expect(!answers(["Host": "airlock", "X-Vault-Token": "root"]))
-        #expect(!answers(["Host": "airlock", "X-Vault-Token": "root", "X-Vault-Request": "1"]))
+        #expect(answers("X-Vault-Request: true\r\n"))
+        #expect(!answers(""))
+        #expect(!answers("X-Vault-Request: 1\r\n"))
     }
 }

@@ -67,17 +67,19 @@ final class TestServer: Sendable {
             #expect(hit.status == answer.status, "\(method) \(path)")
             #expect(hit.headers == answer.headers, "\(method) \(path)")
             #expect(try TestServer.withoutID(hit.body) == TestServer.withoutID(answer.body), "\(method) \(path)")
-            #expect(hit.body != answer.body, "the id of an answer is its own")
+            if path.hasPrefix("/v1/") { #expect(hit.body != answer.body, "the id of an answer is its own") }
         }
         return answer
     }
 
     /// What memory answers, `nil` when that is left to the ordinary way.
     func hit(_ method: String, _ path: String, _ headers: HTTPFields) throws -> Answer? {
-        var fields: HTTPHeaders = ["Host": "airlock"]
-        for header in headers { fields.add(name: header.name.rawName, value: header.value) }
-        let head = HTTPRequestHead(version: .http1_1, method: .init(rawValue: method), uri: path, headers: fields)
-        guard var bytes = hits.answer(head, allocator: ByteBufferAllocator()) else { return nil }
+        var request = ByteBuffer(string: "\(method) \(path) HTTP/1.1\r\nHost: airlock\r\n")
+        for header in headers { request.writeString("\(header.name.rawName): \(header.value)\r\n") }
+        request.writeString("\r\n")
+        var bytes = ByteBuffer()
+        guard hits.answer(&request, into: &bytes) else { return nil }
+        #expect(request.readableBytes == 0)
         let text = bytes.readString(length: bytes.readableBytes) ?? ""
         let parts = try #require(text.firstRange(of: "\r\n\r\n"))
         let lines = text[..<parts.lowerBound].split(separator: "\r\n")

@@ -20,66 +20,43 @@ package final class Front: Sendable {
         case scope(String)
     }
 
-    struct Place {
-        let mount: Mount
-        let isStored: Bool
-        let scope: String
-        /// Of a request's target.
-        let prefix: [UInt8]
-    }
-
-    struct Key: Hashable {
-        let place: Int
-        let path: [UInt8]
-    }
-
-    struct Value {
-        let path: SecretPath
-        let answer: Answer
-        /// The last hit on what the cache holds, which the cache asks about before it drops it.
-        var used = Timestamp.distantPast
-        var cost: Int { answer.data.bytes.count + 2 * path.text.utf8.count + Front.overhead }
-    }
-
-    struct KnownToken {
-        let token: Token
-        let access: AccessControl
-        let line: TokenLine
-    }
-
     /// How often something changed, for all things that share a slot: sharing costs a reading, never a right answer.
     fileprivate struct Slot {
         var changed: Moment = 0
         var underWay = 0
     }
 
+    /// A mount, and the ways to name its secrets in a target.
+    fileprivate struct Named {
+        let place: Place
+        var ways: [Way] = []
+    }
+
     struct State {
         fileprivate var clock: Moment = 0
-        fileprivate var configured: Moment = 0
+        fileprivate(set) var configured: Moment = 0
         fileprivate var slots = [Slot](repeating: Slot(), count: Front.slotCount)
-        /// What leads to a place, while the configuration stays as it is.
-        fileprivate(set) var prefixes: [(bytes: [UInt8], place: Int)] = []
-        fileprivate(set) var places: [Int: Place] = [:]
-        fileprivate var nextPlace = 0
-        /// In parts, so that none is ever copied or dropped in one long step.
-        var shards = [[Key: Value]](repeating: [:], count: Front.shardCount)
+        /// By scope.
+        fileprivate var places: [String: Named] = [:]
+        /// By the target's hash, in parts, so that none is ever copied or dropped in one long step. Where two hashes are the
+        /// same, the later answer takes the place.
+        var shards = [[Int: Kept]](repeating: [:], count: Front.shardCount)
         fileprivate var cost = 0
         fileprivate var nextShard = 0
-        fileprivate(set) var tokens: [PresentedToken: KnownToken] = [:]
+        /// By the text's hash.
+        fileprivate(set) var tokens: [Int: KnownToken] = [:]
         /// Which of them die with a record: a token's own and its ancestors'.
-        fileprivate var dependents: [String: Set<PresentedToken>] = [:]
+        fileprivate var dependents: [String: Set<Int>] = [:]
     }
 
     fileprivate static let slotCount = 4096
     static let shardCount = 64
-    /// Bytes that a secret takes beside its data and its path, measured.
-    private static let overhead = 300
+    /// Bytes that an answer takes beside its own, measured.
+    static let overhead = 220
     /// A larger one is read rarely and would push out hundreds.
     private static let valueLimit = 64 * 1024
     /// Over it the memory of tokens starts anew.
     fileprivate static let tokenLimit = 10_000
-    /// Looked through at each hit.
-    fileprivate static let placeLimit = 64
 
     private let limit: Int
     let state = Mutex(State())
@@ -122,7 +99,6 @@ package final class Front: Sendable {
         state.withLock { state in
             state.clock += 1
             state.configured = state.clock
-            state.prefixes = []
             state.forgetTokens()
         }
     }
@@ -133,10 +109,10 @@ package final class Front: Sendable {
     package func keep(_ reading: Reading, since begun: Moment) {
         guard reading.isKept, reading.answer.data.bytes.count <= Front.valueLimit else { return }
         // What is given up is freed outside the lock.
-        let dropped = state.withLock { state -> [Key: Value] in
+        let dropped = state.withLock { state -> [Int: Kept] in
             guard state.configured <= begun else { return [:] }
             state.keepToken(reading, since: begun)
-            state.keepValue(reading, since: begun)
+            state.keepAnswer(reading, since: begun)
             return state.cost > limit ? state.dropShard() : [:]
         }
         _ = consume dropped
@@ -145,10 +121,10 @@ package final class Front: Sendable {
     /// When an entry of the cache was last answered from here.
     package func lastHit(_ path: String, ofCached mount: String) -> Timestamp? {
         state.withLock { state in
-            let scope = Front.scope(ofCached: mount)
-            guard let place = state.places.first(where: { $0.value.scope == scope })?.key else { return nil }
-            let key = Key(place: place, path: Array(path.utf8))
-            return state.shards[Front.shard(key)][key]?.used
+            let hits = state.hashes(Front.scope(ofCached: mount), path).compactMap { hash in
+                state.shards[Front.shard(hash)][hash]?.lastHit
+            }
+            return hits.max()
         }
     }
 
@@ -156,7 +132,14 @@ package final class Front: Sendable {
         Int(UInt(bitPattern: thing.hashValue) % UInt(slotCount))
     }
 
-    static func shard(_ key: Key) -> Int { Int(UInt(bitPattern: key.hashValue) % UInt(shardCount)) }
+    static func shard(_ hash: Int) -> Int { Int(UInt(bitPattern: hash) % UInt(shardCount)) }
+
+    /// With a seed of this process.
+    static func hash(_ bytes: UnsafeRawBufferPointer) -> Int {
+        var hasher = Hasher()
+        hasher.combine(bytes: bytes)
+        return hasher.finalize()
+    }
 }
 
 extension Front.State {
@@ -165,64 +148,68 @@ extension Front.State {
         return slot.underWay == 0 && slot.changed <= begun
     }
 
+    // MARK: Tokens
+
     fileprivate mutating func keepToken(_ reading: Front.Reading, since begun: Front.Moment) {
         guard reading.line.digests.allSatisfy({ isUnchanged(.token(digest: $0), since: begun) }) else { return }
         if tokens.count >= Front.tokenLimit { forgetTokens() }
-        tokens[reading.presented] = Front.KnownToken(
-            token: reading.token, access: reading.access, line: reading.line)
-        for digest in reading.line.digests { dependents[digest, default: []].insert(reading.presented) }
+        let hash = reading.presented.bytes.withUnsafeBytes(Front.hash)
+        forgetToken(hash)
+        tokens[hash] = Front.KnownToken(reading)
+        for digest in reading.line.digests { dependents[digest, default: []].insert(hash) }
     }
 
-    fileprivate mutating func keepValue(_ reading: Front.Reading, since begun: Front.Moment) {
-        let scope = reading.isStored ? reading.mount.uuid : Front.scope(ofCached: reading.mount.path)
+    private mutating func forgetToken(_ hash: Int) {
+        for digest in tokens.removeValue(forKey: hash)?.line.digests ?? [] {
+            dependents[digest]?.remove(hash)
+            if dependents[digest]?.isEmpty ?? false { dependents[digest] = nil }
+        }
+    }
+
+    fileprivate mutating func forgetTokens() { (tokens, dependents) = ([:], [:]) }
+
+    // MARK: Answers
+
+    fileprivate mutating func keepAnswer(_ reading: Front.Reading, since begun: Front.Moment) {
+        let scope = reading.scope
         guard isUnchanged(.scope(scope), since: begun),
-            isUnchanged(.secret(scope: scope, path: reading.path.text), since: begun),
-            let place = place(of: reading, scope)
+            isUnchanged(.secret(scope: scope, path: reading.path.text), since: begun)
         else { return }
-        let key = Front.Key(place: place, path: Array(reading.path.text.utf8))
-        let value = Front.Value(path: reading.path, answer: reading.answer)
-        cost += value.cost - (shards[Front.shard(key)].updateValue(value, forKey: key)?.cost ?? 0)
+        let kept = Front.Kept(reading, place: place(of: reading))
+        let hash = reading.target.withUnsafeBytes(Front.hash)
+        cost += kept.cost - (shards[Front.shard(hash)].updateValue(kept, forKey: hash)?.cost ?? 0)
     }
 
     /// The mount's place; what was kept of the mount when it was tuned otherwise goes.
-    private mutating func place(of reading: Front.Reading, _ scope: String) -> Int? {
-        var found = places.first { $0.value.scope == scope }?.key
-        if let known = found, places[known]?.mount != reading.mount {
-            forgetPlace(known)
-            found = nil
+    private mutating func place(of reading: Front.Reading) -> Front.Place {
+        let scope = reading.scope
+        if let known = places[scope]?.place, known.mount != reading.mount {
+            forgetAnswers(of: known)
+            places[scope] = nil
         }
-        if found == nil {
-            if places.count >= Front.placeLimit, let unused = places.keys.first(where: { !isActive($0) }) {
-                forgetPlace(unused)
-            }
-            guard places.count < Front.placeLimit else { return nil }
-            nextPlace += 1
-            places[nextPlace] = Front.Place(
-                mount: reading.mount, isStored: reading.isStored, scope: scope, prefix: reading.prefix)
-            found = nextPlace
-        }
-        if let found, !isActive(found) { prefixes.append((reading.prefix, found)) }
-        return found
+        let place = places[scope]?.place ?? Front.Place(reading)
+        place.confirmed.store(clock, ordering: .relaxed)
+        var ways = places[scope]?.ways ?? []
+        if !ways.contains(reading.way) { ways.append(reading.way) }
+        places[scope] = Front.Named(place: place, ways: ways)
+        return place
     }
 
-    private func isActive(_ place: Int) -> Bool { prefixes.contains { $0.place == place } }
-
-    private mutating func forgetPlace(_ place: Int) {
-        forgetValues(of: place)
-        places[place] = nil
-        prefixes.removeAll { $0.place == place }
+    /// Of each way to name a secret.
+    fileprivate func hashes(_ scope: String, _ path: String) -> [Int] {
+        (places[scope]?.ways ?? []).compactMap { $0.target(path)?.withUnsafeBytes(Front.hash) }
     }
 
-    private mutating func forgetValues(of place: Int) {
+    private mutating func forgetAnswers(of place: Front.Place) {
         for index in shards.indices {
-            for (key, value) in shards[index] where key.place == place {
-                cost -= value.cost
-                shards[index][key] = nil
+            for (hash, kept) in shards[index] where kept.place === place {
+                cost -= kept.cost
+                shards[index][hash] = nil
             }
         }
     }
 
-    fileprivate mutating func dropShard() -> [Front.Key: Front.Value] {
+    fileprivate mutating func dropShard() -> [Int: Front.Kept] {
         nextShard = (nextShard + 1) % Front.shardCount
         let dropped = shards[nextShard]
         shards[nextShard] = [:]
@@ -233,22 +220,13 @@ extension Front.State {
     fileprivate mutating func forget(_ thing: Front.Thing) {
         switch thing {
         case .token(let digest):
-            for presented in dependents[digest] ?? [] { forgetToken(presented) }
+            for hash in dependents[digest] ?? [] { forgetToken(hash) }
         case .secret(let scope, let path):
-            guard let place = places.first(where: { $0.value.scope == scope })?.key else { return }
-            let key = Front.Key(place: place, path: Array(path.utf8))
-            if let value = shards[Front.shard(key)].removeValue(forKey: key) { cost -= value.cost }
+            for hash in hashes(scope, path) {
+                if let kept = shards[Front.shard(hash)].removeValue(forKey: hash) { cost -= kept.cost }
+            }
         case .scope(let scope):
-            if let place = places.first(where: { $0.value.scope == scope })?.key { forgetValues(of: place) }
+            if let place = places[scope]?.place { forgetAnswers(of: place) }
         }
     }
-
-    private mutating func forgetToken(_ presented: PresentedToken) {
-        for digest in tokens.removeValue(forKey: presented)?.line.digests ?? [] {
-            dependents[digest]?.remove(presented)
-            if dependents[digest]?.isEmpty ?? false { dependents[digest] = nil }
-        }
-    }
-
-    fileprivate mutating func forgetTokens() { (tokens, dependents) = ([:], [:]) }
 }

@@ -2,106 +2,124 @@ import Synchronization
 
 /// The answer to a plain read: the latest version of a secret, to a token whose policies allow it.
 package struct Hit: Sendable {
-    package let answer: Front.Answer
+    package let kept: Front.Kept
+    package let reader: Front.KnownToken
     /// Whole seconds since a vault said so; `nil` for what lies in the embedded store.
     package let age: Int?
-    package let mount: Mount
-    package let isStored: Bool
-    package let path: SecretPath
-    package let token: Token
 }
 
 extension Front {
     /// May this token read this, and is it here? The one place that says so for hits. Synchronous, and asks nobody.
     /// - Parameters:
-    ///   - presented: the text of the token.
-    ///   - target: of the request: from `/v1/`, without a query. One that is not spelled as its secret's own name is not here.
+    ///   - token: its text.
+    ///   - target: of the request, without a query. One that is not spelled as its secret's own name is not here.
     /// - Returns: `nil`, which says nothing: the ordinary way knows.
-    package func hit(_ presented: PresentedToken, target: [UInt8], now: Timestamp) -> Hit? {
-        let found = state.withLock { state -> (known: KnownToken, place: Place, value: Value)? in
-            guard let known = state.tokens[presented] else { return nil }
-            for (prefix, number) in state.prefixes where target.starts(with: prefix) {
-                let key = Key(place: number, path: Array(target.dropFirst(prefix.count)))
-                let shard = Front.shard(key)
-                guard let index = state.shards[shard].index(forKey: key), let place = state.places[number] else {
-                    return nil
-                }
-                if !place.isStored { state.shards[shard].values[index].used = now }
-                return (known, place, state.shards[shard].values[index])
-            }
-            return nil
+    package func hit(token: UnsafeRawBufferPointer, target: UnsafeRawBufferPointer, now: Timestamp) -> Hit? {
+        let (tokenHash, targetHash) = (Front.hash(token), Front.hash(target))
+        let found = state.withLock { state -> (reader: KnownToken, kept: Kept)? in
+            guard let reader = state.tokens[tokenHash],
+                let kept = state.shards[Front.shard(targetHash)][targetHash],
+                kept.place.confirmed.load(ordering: .relaxed) >= state.configured
+            else { return nil }
+            return (reader, kept)
         }
-        guard let (known, place, value) = found, known.line.isAlive(at: now), value.answer.isGood(at: now),
-            known.access.allows(.read, on: target.dropFirst(Reading.root.count))
+        guard let (reader, kept) = found, reader.isPresented(as: token), kept.isFor(target),
+            reader.isAlive(at: now), kept.validity.holds(at: now), reader.mayRead(kept)
         else { return nil }
-        return Hit(
-            answer: value.answer, age: value.answer.fetched.map { now.seconds(after: $0) }, mount: place.mount,
-            isStored: place.isStored, path: value.path, token: known.token)
+        kept.use(at: now)
+        return Hit(kept: kept, reader: reader, age: kept.validity.fetched.map { now.seconds(after: $0) })
     }
 
-    /// What is answered, and for how long.
-    package struct Answer: Sendable {
-        /// The envelope's `data`, rendered.
-        package let data: SecretPayload
-        package let leaseDuration: Int
+    /// Which surface's answer it is: each has its own form around the same secret.
+    package enum Surface: Sendable {
+        case vault, typed
+    }
+
+    /// How a target names a mount's secrets: `prefix`, and what stands after `folder` in the secret's path.
+    struct Way: Equatable {
+        let prefix: String
+        let folder: String
+
+        func target(_ path: String) -> [UInt8]? {
+            guard path.utf8.starts(with: folder.utf8) else { return nil }
+            return Array(prefix.utf8) + path.utf8.dropFirst(folder.utf8.count)
+        }
+    }
+
+    /// For how long an answer stays the same, if nothing changes it.
+    package struct Validity: Sendable {
         /// When a vault said so; `nil` for what lies in the embedded store.
         package let fetched: Timestamp?
         /// From then on the ordinary way decides.
         package let until: Timestamp?
 
-        package init(data: SecretPayload, leaseDuration: Int, fetched: Timestamp?, until: Timestamp?) {
-            self.data = data
-            self.leaseDuration = leaseDuration
-            self.fetched = fetched
-            self.until = until
-        }
+        package init(fetched: Timestamp?, until: Timestamp?) { (self.fetched, self.until) = (fetched, until) }
 
-        func isGood(at now: Timestamp) -> Bool {
+        func holds(at now: Timestamp) -> Bool {
             // A clock that was set back makes an answer come from the future: no reason to trust it for longer.
             (fetched.map { $0 <= now } ?? true) && (until.map { now < $0 } ?? true)
         }
     }
 
+    package struct Answer: Sendable {
+        /// Rendered: the envelope's `data`, or the whole body, as the surface has it.
+        package let data: SecretPayload
+        /// Of the envelope.
+        package let leaseDuration: Int
+        package let validity: Validity
+
+        package init(data: SecretPayload, leaseDuration: Int = 0, validity: Validity) {
+            (self.data, self.leaseDuration, self.validity) = (data, leaseDuration, validity)
+        }
+    }
+
     /// What the ordinary way read for one plain request.
     package struct Reading: Sendable {
-        package static let root = Array("/v1/".utf8)
-
-        let presented: PresentedToken
+        /// The token's text.
+        let presented: SecretPayload
         let token: Token
         /// In the root namespace.
         let access: AccessControl
         let line: TokenLine
         let mount: Mount
-        let isStored: Bool
+        let hits: Metrics.Count?
         let path: SecretPath
+        package let surface: Surface
+        let way: Way
+        /// The one spelling that the reading is kept for.
+        package let target: [UInt8]
         let answer: Answer
 
-        /// - Parameter isStored: the mount has no backend but the embedded store.
+        /// - Parameters:
+        ///   - hits: counts them; `nil` for a mount that has no backend but the embedded store.
+        ///   - folder: the start of the secret's path, for which `prefix` stands in a target.
+        ///   - prefix: of a target of the typed surface; `nil` is the Vault surface.
         package init(
-            presented: PresentedToken, token: Token, access: AccessControl, line: TokenLine, mount: Mount,
-            isStored: Bool, path: SecretPath, answer: Answer
+            presented: SecretPayload, token: Token, access: AccessControl, line: TokenLine, mount: Mount,
+            hits: Metrics.Count?, path: SecretPath, typed: (prefix: String, folder: String)? = nil, answer: Answer
         ) {
             self.presented = presented
             self.token = token
             self.access = access
             self.line = line
             self.mount = mount
-            self.isStored = isStored
+            self.hits = hits
             self.path = path
+            surface = typed == nil ? .vault : .typed
+            way = typed.map { Way(prefix: $0.prefix, folder: $0.folder) } ?? Way(prefix: "/v1/" + mount.readPath, folder: "")
+            target = way.target(path.text) ?? []
             self.answer = answer
         }
 
-        /// Of the target of each read on the mount.
-        var prefix: [UInt8] { Reading.root + (mount.path + (mount.kvVersion == 2 ? "data/" : "")).utf8 }
+        var scope: String { hits == nil ? mount.uuid : Front.scope(ofCached: mount.path) }
 
-        /// The one spelling that the reading is kept for.
-        package var target: [UInt8] { prefix + path.text.utf8 }
+        var policyPath: [UInt8] { Array(mount.readPath.utf8) + path.text.utf8 }
 
         /// A token that is counted, bound to addresses or decided about by a vault is looked at each time; so is whatever lies
         /// in a namespace of its own.
         var isKept: Bool {
             token.usesLeft == 0 && token.boundCIDRs.isEmpty && token.upstream == nil && token.namespace.isRoot
-                && mount.namespace.isRoot
+                && mount.namespace.isRoot && !target.isEmpty
         }
     }
 }
@@ -124,22 +142,4 @@ package struct TokenLine: Sendable {
     }
 
     func isAlive(at now: Timestamp) -> Bool { expires.map { now < $0 } ?? true }
-}
-
-/// A token's text as a key. The hash has a seed of this process, and what has the same hash is compared in constant time: no
-/// answer's time tells how much of a text is right.
-package struct PresentedToken: Sendable, Hashable {
-    private let text: SecretPayload
-
-    package init(_ bytes: [UInt8]) { text = SecretPayload(bytes) }
-
-    package static func == (left: PresentedToken, right: PresentedToken) -> Bool {
-        let (left, right) = (left.text.bytes, right.text.bytes)
-        guard left.count == right.count else { return false }
-        var difference: UInt8 = 0
-        for index in left.indices { difference |= left[index] ^ right[index] }
-        return difference == 0
-    }
-
-    package func hash(into hasher: inout Hasher) { hasher.combine(text.bytes) }
 }

@@ -5,11 +5,11 @@ import HTTPTypes
 /// a principal's rights on the Vault surface's paths.
 struct MountedSecrets: Sendable {
     private let access: AccessControl
-    private let mount: Mount
+    let mount: Mount
     private let shelf: any SecretShelf
     /// The backend refuses what the principal may not do.
     private let isDecidedUpstream: Bool
-    private let folders: [String]
+    let folders: [String]
     private let kind: String
     private let hasTeams: Bool
     private let noteRead: @Sendable (SecretPath) -> Void
@@ -67,9 +67,11 @@ struct MountedSecrets: Sendable {
     /// A secret found, where it lies, and what to tell of where it came from.
     struct Found: Sendable {
         let name: SecretName
-        fileprivate let path: SecretPath
+        let path: SecretPath
         let data: SecretPayload
         let headers: HTTPFields
+        /// `nil`: what was found is for one request alone.
+        let validity: Front.Validity?
     }
 
     /// The first folder that has the secret of that team, or of none.
@@ -78,7 +80,9 @@ struct MountedSecrets: Sendable {
             let path = try path(name, in: folder)
             try authorize(.read, path.text)
             if let found = try await shelf.read(path), let data = found.data {
-                return Found(name: name, path: path, data: data, headers: found.headers)
+                // Where nothing is in an earlier folder, something may be written any time.
+                let validity = folder == folders.first ? found.validity : nil
+                return Found(name: name, path: path, data: data, headers: found.headers, validity: validity)
             }
         }
         return nil

@@ -26,6 +26,8 @@ struct Shelved: Sendable {
     let data: SecretPayload?
     /// Where the answer came from, on a mount with a cache.
     var headers: HTTPFields = [:]
+    /// `nil`: the answer is for one request alone.
+    var validity: Front.Validity?
 }
 
 /// Writes that lose the race against others as often as this are given up.
@@ -43,8 +45,14 @@ struct EmbeddedShelf: SecretShelf {
     private var plain: KVPlain { KVPlain(storage: storage, mount: mount) }
 
     func read(_ path: SecretPath, version: Int?) async throws -> Shelved? {
-        guard isVersioned else { return try plain.read(path).map { Shelved(data: $0) } }
-        return try versioned.read(path, version: version).map { Shelved(data: $0.data) }
+        guard isVersioned else {
+            return try plain.read(path).map {
+                Shelved(data: $0, validity: Front.Validity(fetched: nil, until: nil))
+            }
+        }
+        return try versioned.read(path, version: version).map {
+            Shelved(data: $0.data, validity: Front.Validity(fetched: nil, until: $0.state.deletion))
+        }
     }
 
     func list(_ folder: String) async throws -> [String] {
@@ -94,7 +102,8 @@ struct BoundShelf: SecretShelf {
             return secret.map { Shelved(data: $0.data, headers: [Served.cacheHeader: Served.Outcome.bypass.rawValue]) }
         }
         let served = try await bound.readThrough.read(path, version: version, for: reader)
-        return served.secret.map { Shelved(data: $0.data, headers: served.headers) }
+        let validity = served.kept.map { Front.Validity(fetched: $0.fetched, until: $0.until) }
+        return served.secret.map { Shelved(data: $0.data, headers: served.headers, validity: validity) }
     }
 
     func list(_ folder: String) async throws -> [String] {

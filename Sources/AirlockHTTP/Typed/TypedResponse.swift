@@ -7,14 +7,18 @@ struct TypedResponse: Sendable {
     var status = HTTPResponse.Status.ok
     var body: JSON?
     var headers: HTTPFields = [:]
+    /// What was read for a plain read, for the front to keep.
+    var reading: KeptReading?
+
+    var bytes: [UInt8] { body.map { $0.bytes + [0x0A] } ?? [] }
 
     func rendered() -> Response {
         var headers = headers
         headers[.cacheControl] = "no-store"
-        guard let body else { return Response(status: status, headers: headers) }
+        guard body != nil else { return Response(status: status, headers: headers) }
         headers[.contentType] = "application/json"
         return Response(
-            status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: body.bytes + [0x0A])))
+            status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 }
 

@@ -61,7 +61,22 @@ enum TypedRoutes<Model: TypedModel> {
     @Sendable static func read(_ call: TypedCall) async throws -> TypedResponse {
         let found = try await reveal(call)
         let model = try Model.read(found.data, call.query.dialect)
-        return TypedResponse(body: Model.json(found.name, model, reveals: true), headers: found.headers)
+        return TypedResponse(
+            body: Model.json(found.name, model, reveals: true), headers: found.headers,
+            reading: try reading(of: found, call))
+    }
+
+    private static func reading(of found: MountedSecrets.Found, _ call: TypedCall) throws -> KeptReading? {
+        let secrets = try call.secrets(Model.self)
+        guard call.fields.isEmpty, found.name.team == nil, let folder = secrets.folders.first,
+            let principal = call.principal, let token = VaultRequest.token(call.headers)
+        else { return nil }
+        let typed = (
+            prefix: "\(TypedSurface.root)/\(Model.collection)/", folder: folder.isEmpty ? "" : "\(folder)/"
+        )
+        return try KeptReading(
+            found.path, on: secrets.mount, by: principal, token: token, typed: typed, validity: found.validity,
+            services: call.surface.services)
     }
 
     /// For an answer that shows the secret itself: it counts as its last read.

@@ -169,6 +169,7 @@ struct TypedSurface: Sendable {
         call: (Principal?) async throws -> TypedCall
     ) async throws -> TypedResponse {
         if line.isOpen { return try await handler(try await call(nil)) }
+        let begun = services.storage.front.moment
         let trail = AuditTrail(
             request.method, path: "api/v2/" + path, namespace: VaultRequest.namespace(request.headers),
             token: VaultRequest.token(request.headers), source: source, services)
@@ -178,6 +179,7 @@ struct TypedSurface: Sendable {
             try await trail?.begin(principal, body: call.body, query: query)
             let response = try await handler(call)
             try await trail?.end(response)
+            if trail == nil { keep(response, to: request, since: begun) }
             return response
         } catch {
             try await trail?.end(error)

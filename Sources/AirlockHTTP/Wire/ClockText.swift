@@ -4,12 +4,15 @@ import Synchronization
 
 /// The time as the `Date` header has it (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7), made once a second.
 final class ClockText: Sendable {
-    private let last = Mutex((seconds: Int.min, text: ""))
+    static let length = 29
 
-    func text(at now: Timestamp) -> String {
+    private let last = Mutex((seconds: Int.min, text: [UInt8]()))
+
+    /// - Parameter text: of `length` bytes.
+    func write(_ now: Timestamp, into text: UnsafeMutableRawBufferPointer) {
         last.withLock { last in
-            if last.seconds != now.seconds { last = (now.seconds, ClockText.made(now)) }
-            return last.text
+            if last.seconds != now.seconds { last = (now.seconds, Array(ClockText.made(now).utf8)) }
+            text.copyBytes(from: last.text)
         }
     }
 

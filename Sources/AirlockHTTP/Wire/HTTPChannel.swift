@@ -42,8 +42,7 @@ package struct HTTPChannel: ServerChildChannel, HTTPChannelHandler {
             let pipeline = channel.pipeline.syncOperations
             try tls?.addHandlers(to: channel)
             try pipeline.addHandler(HTTPResponseEncoder())
-            try pipeline.addHandler(ByteToMessageHandler(RequestDecoder(limits: limits)))
-            if let hits { try pipeline.addHandler(HitHandler(hits: hits)) }
+            try pipeline.addHandler(HitHandler(hits: hits, limits: limits))
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: tls != nil))
             try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: HTTPChannel.idleTimeout, logger: logger))
             return try NIOAsyncChannel(

@@ -1,11 +1,11 @@
 import NIOCore
 import NIOHTTP1
 
-/// Answers plain reads on the event loop, ahead of the server behind. It may only answer what that server would answer with the
-/// same bytes, and only while nothing else is on the connection: then no answer can overtake another. Whatever is not a hit
-/// passes through untouched.
+/// The first to see what a client sends. A plain read that memory can answer is answered here, on the event loop; anything else
+/// is decoded and passed on to the server behind. A hit may only be what that server would answer, with the same bytes, and only
+/// while nothing else is on the connection: then no answer can overtake another.
 final class HitHandler: ChannelDuplexHandler {
-    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundIn = ByteBuffer
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
@@ -13,20 +13,35 @@ final class HitHandler: ChannelDuplexHandler {
     /// What closes idle connections stands behind this handler and does not see a hit, so it is shown a request now and then:
     /// a connection in use is not idle.
     private static let shown = TimeAmount.seconds(30)
+    /// Bytes of answers to what came in one piece. The rest goes the ordinary way, which waits for a client that reads slowly.
+    private static let pieceLimit = 256 * 1024
 
-    private let hits: Hits
+    private static let keptCapacity = 8 * 1024
+
+    /// `nil`: nothing is answered here.
+    private let hits: Hits?
+    private var decoder: RequestDecoder
+    /// What the decoder has not taken yet.
+    private var undecoded = ByteBuffer()
+    /// A request's head has been passed on, and its end not yet.
+    private var isWithinRequest = false
     /// Requests passed on whose answer is not yet written.
     private var waiting = 0
     private var lastPassed = NIODeadline.now()
-    /// The request under way has been answered here: only its end is still to come.
-    private var isAnswered = false
     /// The connection is about to be closed: nothing more is answered on it here.
     private var isClosing = false
-    private var hasWritten = false
-    /// In front of this one, and past it: a hit is bytes already.
+    /// What came was no HTTP: the rest of it is not looked at.
+    private var hasFailed = false
+    /// The last hits. Once they are written their memory is used again.
+    private var answers = ByteBuffer()
+    private var areWritten = true
+    /// In front of this handler, and past it: a hit is bytes already.
     private var encoder: ChannelHandlerContext?
 
-    init(hits: Hits) { self.hits = hits }
+    init(hits: Hits?, limits: RequestDecoder.Limits) {
+        self.hits = hits
+        decoder = RequestDecoder(limits: limits)
+    }
 
     func handlerAdded(context: ChannelHandlerContext) {
         encoder = try? context.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self)
@@ -34,38 +49,84 @@ final class HitHandler: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) { encoder = nil }
 
+    // MARK: Requests
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head):
-            if waiting == 0, !isClosing, NIODeadline.now() - lastPassed < HitHandler.shown, let encoder,
-                let answer = hits.answer(head, allocator: context.channel.allocator)
-            {
-                encoder.write(NIOAny(answer), promise: nil)
-                (isAnswered, hasWritten) = (true, true)
-                return
-            }
-            waiting += 1
-            lastPassed = .now()
-            if !head.isKeepAlive { isClosing = true }
-        case .end where isAnswered:
-            isAnswered = false
-            return
-        case .body, .end: break
+        var bytes = unwrapInboundIn(data)
+        if let hits, mayAnswer(context) { answer(&bytes, hits) }
+        guard bytes.readableBytes > 0 else { return }
+        if writeAnswers() { encoder?.flush() }
+        pass(bytes, context)
+    }
+
+    private func mayAnswer(_ context: ChannelHandlerContext) -> Bool {
+        waiting == 0 && !isWithinRequest && undecoded.readableBytes == 0 && !isClosing && !hasFailed
+            && encoder != nil && context.channel.isWritable && NIODeadline.now() - lastPassed < HitHandler.shown
+    }
+
+    private func answer(_ bytes: inout ByteBuffer, _ hits: Hits) {
+        if areWritten {
+            // What was large is given back.
+            if answers.capacity > HitHandler.keptCapacity { answers = ByteBuffer() }
+            answers.clear()
+            areWritten = false
         }
-        context.fireChannelRead(data)
+        while answers.readableBytes < HitHandler.pieceLimit, hits.answer(&bytes, into: &answers) {}
+    }
+
+    private func pass(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard !hasFailed else { return }
+        lastPassed = .now()
+        if undecoded.readableBytes == 0 { undecoded = bytes } else { undecoded.writeImmutableBuffer(bytes) }
+        attempt(context) {
+            while let part = try decoder.next(&undecoded) { pass(part, context) }
+        }
+        // What has been passed on is not held here, too.
+        if undecoded.readableBytes == 0 { undecoded = ByteBuffer() } else { undecoded.discardReadBytes() }
+    }
+
+    private func pass(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        switch part {
+        case .head(let head):
+            waiting += 1
+            isWithinRequest = true
+            if !head.isKeepAlive { isClosing = true }
+        case .body: break
+        case .end: isWithinRequest = false
+        }
+        context.fireChannelRead(wrapInboundOut(part))
+    }
+
+    private func attempt(_ context: ChannelHandlerContext, _ decode: () throws -> Void) {
+        do {
+            try decode()
+        } catch {
+            hasFailed = true
+            context.fireErrorCaught(error)
+        }
+    }
+
+    /// Nothing more comes: a request that is not whole never will be.
+    private func finish(_ context: ChannelHandlerContext) {
+        guard !hasFailed else { return }
+        attempt(context) { try decoder.checkEnd(undecoded) }
+        hasFailed = true
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        if hasWritten {
-            hasWritten = false
-            context.flush()
-        }
+        if writeAnswers() { encoder?.flush() }
         context.fireChannelReadComplete()
     }
 
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = unwrapOutboundIn(data) { waiting = max(0, waiting - 1) }
-        context.write(data, promise: promise)
+    func channelInactive(context: ChannelHandlerContext) {
+        finish(context)
+        context.fireChannelInactive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent { isClosing = true }
+        if let event = event as? ChannelEvent, event == .inputClosed { finish(context) }
+        context.fireUserInboundEventTriggered(event)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -73,8 +134,19 @@ final class HitHandler: ChannelDuplexHandler {
         context.fireErrorCaught(error)
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is ChannelShouldQuiesceEvent { isClosing = true }
-        context.fireUserInboundEventTriggered(event)
+    // MARK: Answers
+
+    /// - Returns: whether there was something to write.
+    private func writeAnswers() -> Bool {
+        guard !areWritten else { return false }
+        areWritten = true
+        guard answers.readableBytes > 0 else { return false }
+        encoder?.write(NIOAny(answers), promise: nil)
+        return true
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if case .end = unwrapOutboundIn(data) { waiting = max(0, waiting - 1) }
+        context.write(data, promise: promise)
     }
 }

@@ -7,9 +7,7 @@ import NIOHTTP1
 /// `chunked`; no folded lines, no blanks before the colon.
 ///
 /// Everything refused surfaces as an `HTTPParserError`; the connection is answered 400 and closed.
-struct RequestDecoder: ByteToMessageDecoder {
-    typealias InboundOut = HTTPServerRequestPart
-
+struct RequestDecoder {
     struct Limits: Sendable {
         /// Bytes of request line and headers together.
         var head = 64 * 1024
@@ -34,20 +32,6 @@ struct RequestDecoder: ByteToMessageDecoder {
     private var bodyBytes = 0
 
     init(limits: Limits) { self.limits = limits }
-
-    mutating func decode(context: ChannelHandlerContext, buffer: inout ByteBuffer) throws -> DecodingState {
-        // All there is at once: NIO does not call again for an empty buffer, and a request's end takes no bytes.
-        while let part = try next(&buffer) { context.fireChannelRead(wrapInboundOut(part)) }
-        return .needMoreData
-    }
-
-    mutating func decodeLast(
-        context: ChannelHandlerContext, buffer: inout ByteBuffer, seenEOF: Bool
-    ) throws -> DecodingState {
-        _ = try decode(context: context, buffer: &buffer)
-        guard case .head = state, buffer.readableBytes == 0 else { throw HTTPParserError.invalidEOFState }
-        return .needMoreData
-    }
 
     /// The next part that the buffer holds whole; `nil` when it needs more bytes.
     mutating func next(_ buffer: inout ByteBuffer) throws -> HTTPServerRequestPart? {
@@ -91,6 +75,12 @@ struct RequestDecoder: ByteToMessageDecoder {
                 return .end(nil)
             }
         }
+    }
+
+    /// - Parameter rest: what `next` did not take.
+    /// - Throws: when nothing more comes, but the last request is not whole.
+    func checkEnd(_ rest: ByteBuffer) throws {
+        guard case .head = state, rest.readableBytes == 0 else { throw HTTPParserError.invalidEOFState }
     }
 
     private mutating func head(_ buffer: inout ByteBuffer) throws -> HTTPServerRequestPart? {

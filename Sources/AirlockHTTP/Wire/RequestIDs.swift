@@ -11,24 +11,29 @@ final class RequestIDs: Sendable {
 
     init() { count = Atomic(UInt64.random(in: .min ... .max)) }
 
-    func next() -> [UInt8] {
+    /// - Parameter text: of `length` bytes.
+    func next(into text: UnsafeMutableRawBufferPointer) {
         let number = count.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
         // Version 4, variant 1 (https://www.rfc-editor.org/rfc/rfc9562#section-5.4).
         let high = RequestIDs.mixed(number) & ~0xF000 | 0x4000
         let low = RequestIDs.mixed(number ^ salt) & ~(0b11 << 62) | 0b10 << 62
-        var text = [UInt8](repeating: UInt8(ascii: "-"), count: RequestIDs.length)
         var place = 0
-        for word in [high, low] {
+        for half in 0..<2 {
+            let word = half == 0 ? high : low
             for shift in stride(from: 60, through: 0, by: -4) {
-                if place == 8 || place == 13 || place == 18 || place == 23 { place += 1 }
-                text[place] = RequestIDs.digits[Int(word >> UInt64(shift) & 0xF)]
+                if place == 8 || place == 13 || place == 18 || place == 23 {
+                    text[place] = UInt8(ascii: "-")
+                    place += 1
+                }
+                text[place] = RequestIDs.digit(word >> UInt64(shift) & 0xF)
                 place += 1
             }
         }
-        return text
     }
 
-    private static let digits = Array("0123456789abcdef".utf8)
+    private static func digit(_ value: UInt64) -> UInt8 {
+        UInt8(truncatingIfNeeded: value) + (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
+    }
 
     private static func mixed(_ number: UInt64) -> UInt64 {
         var mixed = number

@@ -9,7 +9,7 @@ package final class SQLiteStorage: Storage {
     package static let fileName = "store.db"
 
     let database: DatabasePool
-    package let front = Front()
+    package let front: Front
     private let writer: GroupCommit
     private let operatorKey: OperatorKey
     private let currentSealer: Mutex<Sealer>
@@ -20,7 +20,10 @@ package final class SQLiteStorage: Storage {
 
     /// Opens the database, or makes it with its keys when there is none.
     /// - Throws: `AirlockError` when the key does not open it or the file is no database of this program.
-    package init(directory: DataDirectory, key: OperatorKey, now: @escaping Now) throws {
+    package init(
+        directory: DataDirectory, key: OperatorKey, front: Front = Front(), now: @escaping Now
+    ) throws {
+        self.front = front
         let path = directory.path(SQLiteStorage.fileName)
         if !directory.hasFile(SQLiteStorage.fileName) { try directory.createFile(SQLiteStorage.fileName, contents: []) }
         do {

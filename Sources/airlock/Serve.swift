@@ -126,7 +126,11 @@ struct Serve: AsyncParsableCommand {
                 "the sealing key lies beside the data: whoever copies \(directory.root) can read every secret; keep it elsewhere with --key-file"
             )
         }
-        return (directory, try SQLiteStorage(directory: directory, key: key, now: now))
+        return (
+            directory,
+            try SQLiteStorage(
+                directory: directory, key: key, front: Front(limit: settings.memoryBytes), now: now)
+        )
     }
 
     /// Until a signal ends them.

@@ -12,6 +12,7 @@ struct ServeSettings {
     var keyFile: String?
     var kwargs = BackendKwargs()
     var bodyLimit = Server.defaultBodyLimit
+    var memoryBytes = Front.defaultLimit
     var insecureHTTP = false
     var listener = ListenerSettings()
     var logLevel = Logger.Level.info
@@ -72,6 +73,7 @@ struct ServeSettings {
                 }
             case "conjur_mount": conjurMount = try ServeSettings.mountPath("conjur_mount", try value.text())
             case "max_request_size": bodyLimit = try value.integer(1024...1_073_741_824)
+            case "memory_bytes": memoryBytes = try value.integer(0...1_099_511_627_776)
             case "insecure_http": insecureHTTP = try value.flag()
             case "log_level": logLevel = try ServeSettings.level(try value.text())
             case "root_token_file": file.rootTokenFile = try value.text()

@@ -79,6 +79,61 @@ struct HitHandlerTests {
         #expect(try passedOn(channel) == 1)
     }
 
+    @Test func `A connection of the typed surface is answered at once until its secret changes`() async throws {
+        let (server, channel) = try await connection()
+        let token: HTTPFields = [.authorization: "Bearer root"]
+        func write(_ uri: String) async throws {
+            let body = Array(#"{"data":{"conn_uri":"\#(uri)"}}"#.utf8)
+            _ = try await server.answer("POST", "/v1/secret/data/connections/pg", headers: token, body: body)
+        }
+        func read() throws -> String {
+            try channel.writeInbound(get("/api/v2/connections/pg", headers: "Authorization: Bearer root\r\n"))
+            defer { if (try? passedOn(channel)) == 1 { try? respond(channel) } }
+            return try written(channel)
+        }
+        try await write("postgres://one")
+        #expect(try read() == "")
+        _ = try written(channel)
+        _ = try await server.answer("GET", "/api/v2/connections/pg", headers: token, body: [])
+        #expect(try read().contains(#""conn_type":"postgres","description":null,"host":"one""#))
+        try await write("postgres://two")
+        #expect(try read() == "")
+        _ = try written(channel)
+        // The Vault surface's answer is another one, kept beside it.
+        _ = try await server.answer("GET", "/v1/secret/data/connections/pg", headers: token, body: [])
+        #expect(try read() == "")
+        _ = try written(channel)
+        _ = try await server.answer("GET", "/api/v2/connections/pg", headers: token, body: [])
+        #expect(try read().contains(#""host":"two""#))
+    }
+
+    @Test func `A client that sends and does not read is left to the ordinary way`() async throws {
+        let (_, channel) = try await connection()
+        channel.isWritable = false
+        try channel.writeInbound(get())
+        #expect(try written(channel) == "")
+        #expect(try passedOn(channel) == 1)
+        try respond(channel)
+        _ = try written(channel)
+        channel.isWritable = true
+        try channel.writeInbound(get())
+        #expect(try written(channel).hasPrefix("HTTP/1.1 200 OK"))
+    }
+
+    @Test func `What comes in one piece is answered here up to a limit`() async throws {
+        let (server, channel) = try await connection()
+        let token: HTTPFields = [HTTPField.Name("X-Vault-Token")!: "root"]
+        let body = Array(#"{"data":{"x":"\#(String(repeating: "x", count: 3000))"}}"#.utf8)
+        _ = try await server.answer("POST", "/v1/secret/data/large", headers: token, body: body)
+        _ = try await server.answer("GET", "/v1/secret/data/large", headers: token, body: [])
+        var bytes = ByteBuffer()
+        for _ in 0..<200 { bytes.writeImmutableBuffer(get("/v1/secret/data/large")) }
+        try channel.writeInbound(bytes)
+        let answers = try written(channel)
+        #expect((256 * 1024..<260 * 1024).contains(answers.utf8.count))
+        #expect(try passedOn(channel) == 200 - answers.split(separator: "HTTP/1.1 200 OK").count)
+    }
+
     @Test(arguments: ["/v1/secret/data/a?version=1", "/v1/secret/data/a?", "/v1/secret/data/a/", "/v1/secret/data//a"])
     func `Another spelling of the target goes the ordinary way`(target: String) async throws {
         let (_, channel) = try await connection()

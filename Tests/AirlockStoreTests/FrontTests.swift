@@ -145,6 +145,15 @@ struct FrontTests {
         #expect((1_300..<1_600).contains(kept))
     }
 
+    @Test func `With a limit of nothing nothing is kept`() async throws {
+        let reader = try await PlainReader()
+        try await reader.write("1")
+        let reading = try #require(try reader.reading()).reading
+        let front = Front(limit: 0)
+        front.keep(reading, since: front.moment)
+        #expect(front.hit(reader.presented, reading.target, now: reader.store.now) == nil)
+    }
+
     @Test func `No thread reads from memory what was replaced or refused before it asked`() async throws {
         let reader = try await PlainReader()
         try await reader.write("0")

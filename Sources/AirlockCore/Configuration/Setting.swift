@@ -73,6 +73,11 @@ package struct Setting: Sendable {
             key: "cache_bytes", flag: nil, variable: nil, fallback: "268435456",
             help: "The same in bytes."),
         Setting(
+            key: "memory_bytes", flag: nil, variable: nil, fallback: "134217728",
+            help:
+                "Bytes of secrets kept readable in memory, of all mounts together, so that reading them again needs no database: some 160,000 of 400 bytes. 0 keeps none; see docs/threat-model.md."
+        ),
+        Setting(
             key: "authorize", flag: "--authorize", variable: nil, fallback: "local",
             help: "Who decides what a client may read: Airlock's policies (local) or the vault (upstream)."),
         Setting(

@@ -61,8 +61,10 @@ package final class Front: Sendable {
     private let limit: Int
     let state = Mutex(State())
 
-    /// - Parameter limit: bytes of all secrets together.
-    package init(limit: Int = 96 << 20) { self.limit = limit }
+    package static let defaultLimit = 128 << 20
+
+    /// - Parameter limit: bytes of all answers together; 0 keeps nothing.
+    package init(limit: Int = Front.defaultLimit) { self.limit = limit }
 
     package static func scope(ofCached mount: String) -> String { "cached " + mount }
 
@@ -107,7 +109,7 @@ package final class Front: Sendable {
 
     /// Keeps what has been read, unless something that it came from has changed since.
     package func keep(_ reading: Reading, since begun: Moment) {
-        guard reading.isKept, reading.answer.data.bytes.count <= Front.valueLimit else { return }
+        guard limit > 0, reading.isKept, reading.answer.data.bytes.count <= Front.valueLimit else { return }
         // What is given up is freed outside the lock.
         let dropped = state.withLock { state -> [Int: Kept] in
             guard state.configured <= begun else { return [:] }

@@ -106,7 +106,9 @@ extension Front {
             self.hits = hits
             self.path = path
             surface = typed == nil ? .vault : .typed
-            way = typed.map { Way(prefix: $0.prefix, folder: $0.folder) } ?? Way(prefix: "/v1/" + mount.readPath, folder: "")
+            way =
+                typed.map { Way(prefix: $0.prefix, folder: $0.folder) }
+                ?? Way(prefix: "/v1/" + mount.readPath, folder: "")
             target = way.target(path.text) ?? []
             self.answer = answer
         }

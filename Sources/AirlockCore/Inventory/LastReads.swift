@@ -23,7 +23,12 @@ package final class LastReads: Sendable {
         var turn: Task<Void, any Error>?
         /// So many wait that a flush was begun, or failed, for their sake.
         var isDue = false
+        /// No flush is begun for their sake before.
+        var rest = Timestamp.distantPast
     }
+
+    /// Who reads very many secrets keeps the store busy with this for one part in ten of the time at most.
+    private static let rests: Int64 = 9
 
     /// So many in one transaction, so that other writers get their turn.
     private static let chunk = 500
@@ -65,7 +70,7 @@ package final class LastReads: Sendable {
         let isDue = state.withLock { state in
             guard state.waiting.count < limit || state.waiting[place] != nil else { return false }
             state.waiting[place] = Noted(read: read, secret: secret)
-            guard !state.isDue, state.waiting.count >= batch else { return false }
+            guard !state.isDue, state.waiting.count >= batch, read.moment >= state.rest else { return false }
             state.isDue = true
             return true
         }
@@ -88,6 +93,7 @@ package final class LastReads: Sendable {
     }
 
     private func writeDown() async throws {
+        let begun = now()
         let noted = state.withLock { state in
             (state.writing, state.waiting) = (state.waiting, [:])
             return Array(state.writing)
@@ -99,9 +105,11 @@ package final class LastReads: Sendable {
                     for (place, noted) in chunk { try LastReads.write(noted, place, transaction) }
                 }
             }
+            let took = max(0, now().nanoseconds - begun.nanoseconds)
             state.withLock { state in
                 state.writing = [:]
                 state.isDue = false
+                state.rest = now().adding(nanoseconds: LastReads.rests * took)
             }
         } catch {
             state.withLock { state in

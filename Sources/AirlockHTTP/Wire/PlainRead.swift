@@ -43,7 +43,7 @@ struct PlainRead {
     init?(_ bytes: UnsafeRawBufferPointer) {
         guard PlainRead.starts(bytes, with: "GET /") else { return nil }
         var place = 5
-        while place < bytes.count, 0x21...0x7E ~= bytes[place] { place += 1 }
+        while place < bytes.count, 0x21...0x7E ~= bytes[place], bytes[place] != UInt8(ascii: "#") { place += 1 }
         let target = UnsafeRawBufferPointer(rebasing: bytes[4..<place])
         let version: StaticString = " HTTP/1.1\r\n"
         guard PlainRead.starts(UnsafeRawBufferPointer(rebasing: bytes[place...]), with: version) else { return nil }

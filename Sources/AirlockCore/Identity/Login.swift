@@ -70,20 +70,25 @@ package struct Login: Sendable {
     package static func renewalLimits(_ reader: any StorageReader, mount: Mount, role: String, token: Token) throws
         -> RenewalLimits
     {
-        func refused(_ reason: String) -> AirlockError {
-            AirlockError(.vaultServerError, AirlockError.multi("failed to renew entry: \(reason)"))
-        }
         guard let settings = try reader.value(Role.self, RecordKey(.role, scope: mount.uuid, role))?.token else {
-            throw refused("role \"\(role)\" does not exist during renewal")
+            throw roleIsGone(role)
         }
         if mount.engine == .userpass {
             guard settings.stillGrants(token.policies) else {
-                throw refused("policies have changed, not renewing")
+                throw refusedRenewal("policies have changed, not renewing")
             }
         }
         let (ttl, maxTTL) = settings.limits(mount)
         return RenewalLimits(
             ttl: ttl, maxTTL: maxTTL, period: settings.period, explicitMaxTTL: token.explicitMaxTTL)
+    }
+
+    package static func roleIsGone(_ role: String) -> AirlockError {
+        refusedRenewal("role \"\(role)\" does not exist during renewal")
+    }
+
+    private static func refusedRenewal(_ reason: String) -> AirlockError {
+        AirlockError(.vaultServerError, AirlockError.multi("failed to renew entry: \(reason)"))
     }
 }
 

@@ -22,6 +22,8 @@ package struct Token: Sendable, Codable, Equatable {
     package let renewable: Bool
     /// `nil` for an orphan.
     package var parent: Parent?
+    /// Whether it had one that was revoked without it: a renewal tells what the token was made as (VAULT-PROTOCOL 6.3).
+    package var lostParent: Bool?
     package var hasChildren = false
     /// Stable for a login identity; empty for tokens made by tokens.
     package let entityID: String

@@ -182,6 +182,7 @@ package struct Tokens: Sendable {
             where child.parent?.accessor == token.accessor {
                 var orphan = child
                 orphan.parent = nil
+                orphan.lostParent = true
                 try TokenRecords.put(transaction, orphan, digest: digest)
             }
         }

@@ -13,6 +13,10 @@ enum MountTuning {
         "user_lockout_config",
     ])
 
+    private static let texts = [
+        "default_lease_ttl", "description", "listing_visibility", "max_lease_ttl", "plugin_version", "token_type",
+    ]
+
     // MARK: Reading
 
     /// The settings as the mount has them.
@@ -75,6 +79,12 @@ enum MountTuning {
     static func write(auth: Bool) -> Route.Handler {
         { call in
             let fields = call.fields
+            // Whether there is such a mount is asked afterwards.
+            try call.checkTypes {
+                for name in texts { _ = try fields.string(name) }
+                _ = try fields.map("options")
+                _ = try fields.object("user_lockout_config")
+            }
             let path = MountRoutes.normalised(call["path"])
             if !auth, path == "sys/" || path == CubbyholeRoutes.mount.path {
                 guard let name = fields.names.sorted().first(where: fields.isSet) else { return .noContent }

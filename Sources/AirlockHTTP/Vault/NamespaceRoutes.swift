@@ -30,8 +30,7 @@ enum NamespaceRoutes {
 
     // MARK: Listing
 
-    private static func listed(_ records: [NamespaceRecord], from namespace: Namespace) throws -> VaultResponse {
-        guard !records.isEmpty else { throw AirlockError.absent }
+    private static func listed(_ records: [NamespaceRecord], from namespace: Namespace) -> VaultResponse {
         let keys = records.map { $0.namespace.path(from: namespace) ?? $0.namespace.path }
         return .data([
             .init("key_info", .object(zip(keys, records).map { .init($0, .object(members($1))) })),
@@ -41,12 +40,15 @@ enum NamespaceRoutes {
 
     private static let list: Route.Handler = { call in
         let registry = call.services.registry
-        return try listed(registry.namespaces, from: registry.namespace)
+        guard !registry.namespaces.isEmpty else { throw AirlockError.absent }
+        return listed(registry.namespaces, from: registry.namespace)
     }
 
     private static let scan: Route.Handler = { call in
         let registry = call.services.registry
-        return try listed(registry.allNamespaces, from: registry.namespace)
+        // As of every scan, nothing found is no error.
+        guard !registry.allNamespaces.isEmpty else { return .data([]) }
+        return listed(registry.allNamespaces, from: registry.namespace)
     }
 
     // MARK: One namespace

@@ -19,7 +19,7 @@ extension Token {
             members + [
                 .init("metadata", metadata), .init("lease_duration", .integer(lease ?? creationTTL)),
                 .init("renewable", .bool(renewable)), .init("entity_id", .string(entityID)),
-                .init("token_type", "service"), .init("orphan", .bool(parent == nil)),
+                .init("token_type", "service"), .init("orphan", .bool(parent == nil && lostParent != true)),
                 .init("mfa_requirement", .null), .init("num_uses", .integer(usesGranted ?? usesLeft)),
             ])
     }

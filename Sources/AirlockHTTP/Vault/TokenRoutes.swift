@@ -116,6 +116,11 @@ enum TokenRoutes {
         } catch let error as AirlockError where error.code == .badRequest {
             // Whoever knows only the accessor is not told why.
             throw AirlockError.badRequest(AirlockError.multi("invalid request"))
+        } catch let error as AirlockError where error == found.token.loginRole.map(Login.roleIsGone) {
+            // The one renewal that OpenBao, too, refuses where a user or a cert role is gone, in its own words.
+            let engine = loginMount(call.services.registry, found.token)?.engine
+            guard engine == .userpass || engine == .cert else { throw error }
+            throw AirlockError(.vaultServerError, AirlockError.multi("failed to lookup the token"))
         }
     }
 

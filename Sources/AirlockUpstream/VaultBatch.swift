@@ -20,12 +20,13 @@ extension VaultClient {
     /// Actions in one request at most.
     package static let batchLimit = 250
 
-    /// Asks with a read, for a stranger is to be shown no secret.
+    /// Reads that do not count as use of the secrets. Also what finds out whether there are batches, for a stranger is to be
+    /// shown no secret.
     /// - Returns: `nil` when the server has no batches, or none for this client.
-    package func readAll(
+    package func checkAll(
         _ paths: [String], in mount: VaultMount
     ) async throws -> [Result<Secret?, UpstreamError>]? {
-        try await answers(paths.map { ["action": "read", "path": .string($0)] }, in: mount)?.map { response in
+        try await answers(paths.map { ["action": "check", "path": .string($0)] }, in: mount)?.map { response in
             Result { () throws(UpstreamError) in try VaultShape.secret(response, mount, origin) }
         }
     }

@@ -17,7 +17,7 @@ struct ImportMount: Sendable {
         self.mount = mount
         guard let probe else { return }
         do {
-            isBatched = (try? await client.readAll([probe], in: mount)) != nil
+            isBatched = (try? await client.checkAll([probe], in: mount)) != nil
             if !isBatched { _ = try await client.read(probe, in: mount) }
         } catch let error as UpstreamError where error.kind == .denied {
             // A right that is missing may be missing for this one alone.
@@ -38,7 +38,7 @@ struct ImportMount: Sendable {
     typealias Answers<Value> = [Result<Value, UpstreamError>]
 
     func read(_ paths: [String]) async -> Answers<Secret?> {
-        if let answers = await batched(paths.count, { try await client.readAll(paths, in: mount) }) { return answers }
+        if let answers = await batched(paths.count, { try await client.checkAll(paths, in: mount) }) { return answers }
         return await each(paths) { try await client.read($0, in: mount) }
     }
 
@@ -54,7 +54,7 @@ struct ImportMount: Sendable {
 
     /// - Returns: `nil` where they are to go one by one.
     private func batched<Value>(_ count: Int, _ ask: () async throws -> Answers<Value>?) async -> Answers<Value>? {
-        guard isBatched, count > 1 else { return nil }
+        guard isBatched, count > 0 else { return nil }
         do {
             return try await ask()
         } catch {

@@ -162,6 +162,21 @@ def test_unused_lists_exactly_what_nobody_has_read(both, command):
     assert command(both, "unused", "--days", "401").returncode == 1
 
 
+@pytest.mark.parametrize("lines", [
+    ["AIRFLOW_CONN_PG=postgres://changed"], ["AIRFLOW_CONN_PG=postgres://changed", "AIRFLOW_CONN_NEW=http://h", "AIRFLOW_VAR_COLOR=red"]])
+def test_what_only_an_import_has_read_is_unused(both, command, tmp_path, lines):
+    (tmp_path / "some.env").write_text("\n".join(lines))
+    for mount in ("airflow", "secret"):
+        for unchanged in (0, len(lines)):
+            ended = subprocess.run(
+                [servers.airlock_program("conn-import"), "some.env", "--mount-point", mount], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+                env=servers.clean_environment(tmp_path, AIRLOCK_ADDR=both.airlock.url, AIRLOCK_TOKEN=both.airlock.token))
+            assert ended.returncode == 0 and (f"unchanged {unchanged}" in ended.stdout) == (unchanged > 0), ended.stdout + ended.stderr
+    assert len(table(command(both, "unused"))) == len(inventory(both)) == (6 if len(lines) == 1 else 8)
+    done(both.client.get("/v1/secret/data/connections/pg"))
+    assert [path for path, item in inventory(both).items() if item["last_read"]] == ["secret/connections/pg"]
+
+
 def test_a_long_list_comes_in_pages_and_each_asks_the_vault_for_so_much(both, command):
     for number in range(300):
         both.upstream.write(f"connections/c{number:03}", {"conn_type": "http" if number == 299 else "ftp"})

@@ -53,7 +53,11 @@ enum SecretBatchRoutes {
         return mount
     }
 
-    private enum Action: String, CaseIterable { case read, write }
+    private enum Action: String, CaseIterable {
+        case read, write
+        /// A read to compare with, by who copies secrets: one that only an import looked at is still unused.
+        case check
+    }
 
     private static func request(
         _ element: JSON, at location: [String], _ mount: Mount, _ call: TypedCall
@@ -67,7 +71,9 @@ enum SecretBatchRoutes {
         let full = mount.path + (isVersioned ? "data/" : "") + path.text
         guard action == .write else {
             guard !body.has("data"), !body.has("cas") else { throw body.invalid("data", "and cas belong to a write") }
-            return try VaultRequest(.read, full, body: nil, headers: call.headers, source: call.source)
+            var request = try VaultRequest(.read, full, body: nil, headers: call.headers, source: call.source)
+            request.isNoted = action == .read
+            return request
         }
         guard let data = body["data"], data.members != nil else { throw body.invalid("data", "must be a JSON object") }
         guard isVersioned else {

@@ -123,7 +123,7 @@ struct Call: Sendable {
 
     /// The secret's data is about to be answered.
     func noteRead(of path: SecretPath) {
-        guard let mount, let token = principal?.token else { return }
+        guard request.isNoted, let mount, let token = principal?.token else { return }
         services.reads.note(path, on: mount, isStored: bound == nil, by: token)
     }
 }

@@ -30,6 +30,8 @@ struct VaultRequest: Sendable {
     let signature: String?
     /// Seconds for which the answer is to be wrapped; `nil` when it is not.
     let wrapTTL: Int?
+    /// Whether it counts as the last read of the secret that it answers.
+    var isNoted = true
     /// The body as it came; empty when there is none or it has not been read yet.
     private(set) var rawBody: [UInt8] = []
     /// The same, but empty when it is not to be read as JSON.

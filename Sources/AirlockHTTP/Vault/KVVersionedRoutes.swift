@@ -111,6 +111,7 @@ enum KVVersionedRoutes {
     }
 
     private static let delete: Route.Handler = { call in
+        _ = try call.version
         // What cannot be there is gone already.
         if let path = try? SecretPath(call["path"]) { try await engine(call).delete(path, versions: nil) }
         return .noContent

@@ -66,7 +66,10 @@ enum MountTuning {
 
     /// What is set when the mount is made.
     static func configure(_ mount: inout Mount, _ call: Call) throws {
-        try apply(Fields(.object(try Fields.validated { try call.fields.object("config") } ?? [])), to: &mount)
+        let fields = Fields(.object(try Fields.validated { try call.fields.object("config") } ?? []))
+        try applyLifetimes(fields, to: &mount)
+        try apply(fields, to: &mount)
+        if mount.engine.isAuth { try applyTokenType(fields, to: &mount) }
         if mount.maxLeaseTTL == 0, mount.defaultLeaseTTL > Mount.systemLeaseTTL {
             throw AirlockError.badRequest(
                 "given default lease TTL greater than system max lease TTL of \(Mount.systemLeaseTTL)")
@@ -94,6 +97,14 @@ enum MountTuning {
             let now = call.services.now()
             let isUpgrade = try await call.services.registry.tune(path, auth: auth) { mount, transaction in
                 if fields.names.contains("description") { mount.description = description }
+                // In OpenBao's order, so that of two mistakes the same one is told.
+                try applyLifetimes(fields, to: &mount)
+                guard mount.maxLeaseTTL == 0 || mount.defaultLeaseTTL <= mount.maxLeaseTTL else {
+                    throw AirlockError.badRequest(
+                        "backend max lease TTL of \(mount.maxLeaseTTL) would be less than backend default lease TTL of \(mount.defaultLeaseTTL)"
+                    )
+                }
+                try apply(fields, to: &mount)
                 if fields.isSet("token_type") {
                     guard auth else {
                         throw AirlockError.badRequest("'token_type' can only be modified on auth mounts")
@@ -102,12 +113,7 @@ enum MountTuning {
                         throw AirlockError.badRequest(
                             "'token_type' cannot be set for 'token' or 'ns_token' auth mounts")
                     }
-                }
-                try apply(fields, to: &mount)
-                guard mount.maxLeaseTTL == 0 || mount.defaultLeaseTTL <= mount.maxLeaseTTL else {
-                    throw AirlockError.badRequest(
-                        "backend max lease TTL of \(mount.maxLeaseTTL) would be less than backend default lease TTL of \(mount.defaultLeaseTTL)"
-                    )
+                    try applyTokenType(fields, to: &mount)
                 }
                 let wasPlain = mount.kvVersion == 1
                 if !auth, let version = options["version"] { try checkVersion(version, of: mount) }
@@ -139,8 +145,6 @@ enum MountTuning {
             throw AirlockError.badRequest("\(name) is not supported: leave it out")
         }
         try LockoutFields.apply(fields, to: &mount)
-        if let seconds = try lifetime(fields, "default_lease_ttl") { mount.defaultLeaseTTL = seconds }
-        if let seconds = try lifetime(fields, "max_lease_ttl") { mount.maxLeaseTTL = seconds }
         switch try fields.string("listing_visibility") {
         case nil: break
         case "": mount.listingVisibility = nil
@@ -148,12 +152,20 @@ enum MountTuning {
             mount.listingVisibility = visibility
         default: throw AirlockError.badRequest("invalid listing_visibility: use unauth, hidden or nothing")
         }
-        guard mount.engine.isAuth, let type = try fields.string("token_type"), !type.isEmpty else { return }
+    }
+
+    private static func applyTokenType(_ fields: Fields, to mount: inout Mount) throws {
+        guard let type = try fields.string("token_type"), !type.isEmpty else { return }
         switch type {
         case "default-service", "service": mount.tokenType = type
         case "default-batch", "batch": throw AirlockError.noBatchTokens
         default: throw AirlockError.badRequest("invalid value for 'token_type'")
         }
+    }
+
+    private static func applyLifetimes(_ fields: Fields, to mount: inout Mount) throws {
+        if let seconds = try lifetime(fields, "default_lease_ttl") { mount.defaultLeaseTTL = seconds }
+        if let seconds = try lifetime(fields, "max_lease_ttl") { mount.maxLeaseTTL = seconds }
     }
 
     /// Seconds; 0, also written `system`, stands for the system's own. `nil` changes nothing.

@@ -100,6 +100,8 @@ private struct Creation {
                 }
             if made.ttl == 0, made.period == 0, made.rolePeriod == 0 {
                 made.ttl = TokenLifetime.lesser(made.explicitMaxTTL, made.roleExplicitMaxTTL)
+                // Not cut to the mount's: without a limit of its own it would never end.
+                made.maxTTL = max(made.maxTTL, made.ttl)
             }
             guard !made.neverExpires || principal.token.expires == nil else {
                 throw AirlockError.badRequest("expiring root tokens cannot create non-expiring root tokens")

@@ -27,7 +27,7 @@ enum TokenRoleRoutes {
         let explicit = try fields.seconds("token_explicit_max_ttl") ?? fields.seconds("explicit_max_ttl") ?? 0
         if explicit > mount.effectiveMaxTTL {
             warnings.append(
-                "Given explicit max TTL of \(explicit) is greater than system/mount allowed value of \(mount.effectiveMaxTTL) seconds; it is cut to that when tokens are made"
+                "Given explicit max TTL of \(explicit) is greater than system/mount allowed value of \(mount.effectiveMaxTTL) seconds; it is cut to that when tokens without the root policy are made"
             )
         }
         try await roles(call).update(call["name"]) { try apply(fields, to: &$0) }

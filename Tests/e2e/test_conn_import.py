@@ -1,18 +1,14 @@
 """`conn-import FILE...` into both servers: what arrives, what is refused, and what is said about it."""
 
 import json
-import os
-import pty
 import re
-import subprocess
-import uuid
 
 import hvac
 import pytest
 
 import servers
+from importing import CANARY, alone, client, mount, old_mount, on_a_terminal, read, run, secret  # fixtures among them
 
-CANARY = "canary-2b7d9e"
 EVERY_KIND = f"""\ufeff# a comment
 AIRFLOW_CONN_PG_MAIN=postgres://user:{CANARY}-1@db.example.com:5432/app # note\r
 export AIRFLOW_CONN_API='{{"conn_type": "http", "host": "Api.Example.com", "password": "{CANARY} #2", "extra": {{"n": 1.50}}}}'
@@ -27,67 +23,6 @@ AIRFLOW_VAR__SALES___TARGET="a\\tb"
 AIRFLOW__CORE__FERNET_KEY={CANARY}-fernet
 DEBUG=true
 """
-
-
-class Import:
-    """Runs the program in a folder of its own, with no setting of the person who tests."""
-
-    def __init__(self, folder, server):
-        self.folder = folder
-        self.server = server
-
-    def file(self, text, name="prod.env"):
-        (self.folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-        return name
-
-    def __call__(self, *arguments, input="", **environment):
-        defaults = {"AIRLOCK_ADDR": self.server.url, "AIRLOCK_TOKEN": self.server.token} if self.server else {}
-        result = subprocess.run(
-            [servers.airlock_program("conn-import"), *arguments], cwd=self.folder, input=input, text=True,
-            capture_output=True, timeout=60, env=servers.clean_environment(self.folder, **(defaults | environment)))
-        assert CANARY not in result.stdout + result.stderr, "a secret was printed"
-        return result
-
-
-@pytest.fixture
-def run(vault_server, tmp_path):
-    return Import(tmp_path, vault_server)
-
-
-@pytest.fixture
-def alone(tmp_path):
-    """For what the program does before it asks any server."""
-    return Import(tmp_path, None)
-
-
-@pytest.fixture(scope="module")
-def client(vault_server):
-    return hvac.Client(url=vault_server.url, token=vault_server.token)
-
-
-@pytest.fixture
-def mount(client):
-    yield from mounted(client, "2")
-
-
-@pytest.fixture
-def old_mount(client):
-    yield from mounted(client, "1")
-
-
-def mounted(client, version):
-    name = f"m{uuid.uuid4().hex[:8]}"
-    client.sys.enable_secrets_engine("kv", path=name, options={"version": version})
-    yield name
-    client.sys.disable_secrets_engine(name)
-
-
-def read(client, mount, path):
-    return client.secrets.kv.v2.read_secret_version(path, mount_point=mount, raise_on_deleted_version=True)["data"]
-
-
-def secret(client, mount, path):
-    return read(client, mount, path)["data"]
 
 
 def is_empty(client, mount):
@@ -288,28 +223,9 @@ def test_hundreds_of_lines_are_written_at_once_and_a_bar_shows_only_on_a_termina
     assert quiet.stdout == "imported 300 connections, 0 variables; skipped 0; rejected 0\n"
     assert quiet.stderr == ""
     assert len(client.secrets.kv.v2.list_secrets("connections", mount_point=mount)["data"]["keys"]) == 300
-    shown = on_a_terminal(run, name, "--mount-point", mount)
-    assert "300/300" in shown and "[###" in shown
+    code, shown = on_a_terminal(run, name, "--mount-point", mount)
+    assert code == 0 and "300/300" in shown and "[###" in shown
     assert CANARY not in shown
-
-
-def on_a_terminal(run, *arguments):
-    """What the program writes to stderr when that is a terminal."""
-    ours, theirs = pty.openpty()
-    environment = servers.clean_environment(
-        run.folder, AIRLOCK_ADDR=run.server.url, AIRLOCK_TOKEN=run.server.token)
-    with subprocess.Popen([servers.airlock_program("conn-import"), *arguments], cwd=run.folder, env=environment,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs) as child:
-        os.close(theirs)
-        shown = b""
-        try:
-            while part := os.read(ours, 65536):
-                shown += part
-        except OSError:
-            pass  # a terminal's other end has gone
-        assert child.wait(60) == 0
-    os.close(ours)
-    return shown.decode()
 
 
 USAGE = [

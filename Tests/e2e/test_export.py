@@ -2,43 +2,19 @@
 
 import json
 import os
-import pty
 import random
 import re
 import stat
-import subprocess
 
-import hvac
 import pytest
 
-import servers
-from test_conn_import import CANARY, Import, mounted, secret
+from importing import CANARY, client, mount, mounted, old_mount, on_a_terminal, run, secret  # fixtures among them
 from test_import_files import EXTRAS, FIELDS, TYPES, WORDS, as_workers_read, ask, cannot_be_held, stored
-
-
-@pytest.fixture(scope="module")
-def client(vault_server):
-    return hvac.Client(url=vault_server.url, token=vault_server.token)
-
-
-@pytest.fixture
-def run(vault_server, tmp_path):
-    return Import(tmp_path, vault_server)
-
-
-@pytest.fixture
-def mount(client):
-    yield from mounted(client, "2")
 
 
 @pytest.fixture
 def other_mount(client):
     yield from mounted(client, "2")
-
-
-@pytest.fixture
-def old_mount(client):
-    yield from mounted(client, "1")
 
 
 def random_connections(count, seed):
@@ -166,24 +142,6 @@ def test_an_export_goes_into_a_pipe_but_to_a_terminal_only_on_demand(run, client
     assert code == 2 and "shown" not in shown and "--reveal" in shown
     code, shown = on_a_terminal(run, *command, "--reveal")
     assert code == 0 and '"a": "shown"' in shown
-
-
-def on_a_terminal(run, *arguments):
-    """The exit code, and all that the program writes to a terminal."""
-    ours, theirs = pty.openpty()
-    environment = servers.clean_environment(run.folder, AIRLOCK_ADDR=run.server.url, AIRLOCK_TOKEN=run.server.token)
-    with subprocess.Popen([servers.airlock_program("conn-import"), *arguments], cwd=run.folder, env=environment,
-                          stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs) as child:
-        os.close(theirs)
-        shown = b""
-        try:
-            while part := os.read(ours, 65536):
-                shown += part
-        except OSError:
-            pass  # a terminal's other end has gone
-        code = child.wait(60)
-    os.close(ours)
-    return code, shown.decode()
 
 
 @pytest.mark.parametrize("arguments, said", [

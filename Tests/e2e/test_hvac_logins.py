@@ -7,7 +7,7 @@ import hvac
 import pytest
 from hvac.exceptions import Forbidden, InternalServerError, InvalidPath, InvalidRequest
 
-from test_hvac import new_name, refused
+from hvac_client import new_name, refused
 
 READER = 'path "secret/data/*" { capabilities = ["read"] }\n'
 

@@ -10,15 +10,9 @@ import time
 
 import pytest
 
-import servers
-from test_conn_import import CANARY, Import
+from importing import CANARY, alone  # a fixture among them
 
 C = CANARY  # every row has it where a secret might be
-
-
-@pytest.fixture
-def alone(tmp_path):
-    return Import(tmp_path, None)
 
 
 # --- Pitfalls ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import hvac
 import pytest
 from dotenv import dotenv_values
 
-from test_conn_import import Import, mounted
+from importing import Import, mounted
 
 CASES = 400
 PIECES = [

@@ -6,7 +6,6 @@ Refused is what some Airflow could not hold (see `cannot_be_held`), and what YAM
 import json
 import random
 import subprocess
-import uuid
 
 import hvac
 import pytest
@@ -14,7 +13,7 @@ import yaml
 from airflow.sdk.definitions.connection import Connection
 
 import servers
-from test_conn_import import Import, mounted
+from importing import Import, mount, mounted  # a fixture among them
 
 AIRFLOWS = ["airflow2", "airflow3"]
 CASES = 200
@@ -29,11 +28,6 @@ def client(airlock):
 @pytest.fixture
 def run(airlock, tmp_path):
     return Import(tmp_path, airlock)
-
-
-@pytest.fixture
-def mount(client):
-    yield from mounted(client, "2")
 
 
 def ask(airflow, folder, **request):

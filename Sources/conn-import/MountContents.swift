@@ -52,7 +52,7 @@ struct MountContents: Sendable {
     func source(_ kind: ImportTarget.Kind) async throws -> ImportSource {
         ImportSource(
             try await all(kind).map { stored in
-                let origin = ImportOrigin(source: "\(mount.path)/\(stored.path)")
+                let origin = ImportOrigin(source: stored.target.printable("\(mount.path)/\(stored.path)"))
                 return ImportSource.StoredSecret(stored.target, from: origin, data: stored.data)
             }, named: mount.path)
     }

@@ -8,6 +8,7 @@ import stat
 
 import pytest
 
+import fault_proxy as faults
 from importing import CANARY, client, mount, mounted, old_mount, on_a_terminal, run, secret  # fixtures among them
 from test_import_files import EXTRAS, FIELDS, TYPES, WORDS, as_workers_read, ask, cannot_be_held, stored
 
@@ -183,6 +184,34 @@ def test_of_two_folders_with_one_id_the_first_counts_as_it_does_for_airflow(run,
     done = run("--from-backend-kwargs", source, "--mount-point", other_mount, AIRLOCK_FROM_TOKEN=vault_server.token)
     assert done.stdout == "imported 1 connection, 0 variables; skipped 0; rejected 0\n", done.stderr
     assert secret(client, other_mount, "connections/pg") == {"conn_uri": "postgres://new"}
+
+
+def test_a_lying_vault_makes_no_terminal_obey(run, mount, vault_server):
+    wild = "pg\x1b[2J\r\n\u202eimported 9 connections"
+    lies = {"list": {"data": {"keys": [wild, f"{wild}/", "good"]}},
+            "read": {"data": {"data": {"conn_uri": "no uri"}, "metadata": {"version": 1}}}}
+    proxy = faults.FaultProxy(("127.0.0.1", int(vault_server.url.rpartition(":")[2])))
+
+    def lie(exchange):
+        known = lies.get(exchange.request.kind) if exchange.request.path.startswith(mount) else None
+        (faults.answer(200, known) if known else faults.pass_on)(exchange)
+
+    def shown(*arguments):
+        done = run(*arguments, AIRLOCK_FROM_TOKEN=vault_server.token)
+        assert done.returncode == 1 and not set(done.stdout + done.stderr) & set("\x1b\r\u202e"), done
+        return done.stderr
+
+    source = kwargs(proxy, mount)
+    try:
+        with proxy.failing(lie):
+            for said in (shown("--from-backend-kwargs", source, "--mount-point", mount),
+                         shown("export", "--backend-kwargs", source, "--output", "out.json")):
+                assert f'"{mount}/connections/pg\\u{{1B}}[2J\\r\\n\\u{{202E}}imported 9 connections": ' in said
+                assert f"{mount}/connections/good: " in said
+        with proxy.failing(faults.redirect_to("http://\x1b[2J.example.com")):
+            assert "redirects to the server" in shown("--from-backend-kwargs", source, "--mount-point", mount)
+    finally:
+        proxy.close()
 
 
 def test_a_source_mount_has_a_login_of_its_own(run, mount, vault_server):

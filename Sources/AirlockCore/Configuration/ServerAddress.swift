@@ -44,7 +44,9 @@ package struct ServerAddress: Sendable, Hashable {
     package static func origin(of url: String) -> String {
         guard let (scheme, rest) = split(url) else { return "the server" }
         let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-        return "\(scheme)://\(authority.split(separator: "@").last ?? "")"
+        let host = authority.split(separator: "@").last ?? ""
+        // A server may say anything of where it redirects to, also what a terminal obeys.
+        return isHostAndPort(host) ? "\(scheme)://\(host)" : "the server"
     }
 
     private static func split(_ text: String) -> (scheme: String, rest: String)? {

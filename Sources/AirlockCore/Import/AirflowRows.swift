@@ -27,17 +27,11 @@ package struct AirflowRows {
             }
         let target = ImportTarget(kind, team: row.team, id: row.id)
         let origin = ImportOrigin(
-            source: database, line: count, row: "\(kind.rawValue) \(AirflowRows.printable(target))")
+            source: database, line: count, row: "\(kind.rawValue) \(target.printable(target.name))")
         for fault in row.faults { source.reject(origin, fault) }
         guard row.faults.isEmpty, let text else { return }
         source.offer(
             ImportCandidate(target, from: origin, text: text, description: row.description, warnings: row.warnings))
-    }
-
-    /// A database holds any text as an id, also such as a terminal obeys.
-    private static func printable(_ target: ImportTarget) -> String {
-        if target.fault == nil { return target.name }
-        return "\"" + target.name.unicodeScalars.prefix(250).map { $0.escaped(asASCII: true) }.joined() + "\""
     }
 }
 

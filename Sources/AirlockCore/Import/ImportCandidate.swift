@@ -52,6 +52,12 @@ package struct ImportTarget: Sendable, Hashable {
         return nil
     }
 
+    /// A text that holds the name, for people to read: a database or a vault has any text as an id, also such as a terminal obeys.
+    package func printable(_ text: String) -> String {
+        if fault == nil { return text }
+        return "\"" + text.unicodeScalars.prefix(250).map { $0.escaped(asASCII: true) }.joined() + "\""
+    }
+
     /// `[\w.-]`, as in Airflow's API.
     private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
         scalar.properties.isAlphabetic || scalar.properties.numericType != nil || "_.-".unicodeScalars.contains(scalar)

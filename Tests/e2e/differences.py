@@ -232,8 +232,9 @@ KNOWN = [
     Text("JSON that cannot be read, with a bad token", r"(POST|PUT|PATCH) .*", (400, 403), error("failed to decode JSON input: .*"), error("permission denied")),
     Text("A path that is no UTF-8", r".*%FF.*", (404, 400), ".*", "", strays=True),
     *(Text("A path that is no UTF-8", r".*%FF.*", (status, 400), ".*", "", strays=True) for status in (204, 400, 403)),
-    *(Text("An empty list where an object is wanted", r"(POST|PUT|PATCH) /v1/.*/data/.*", (status, 400), ".*",
-           error(r"(Field validation failed: )?error converting input for field \\\"(data|options)\\\": .* unconvertible type '\[\]interface \{\}'")) for status in (200, 404)),
+    *(Text("An empty list where an object is wanted", rf"(POST|PUT|PATCH) /v1/.*/{place}/.*", (status, 400), ".*",
+           error(rf"(Field validation failed: )?error converting input for field \\\"{fields}\\\": .* unconvertible type '\[\]interface \{{\}}'"))
+      for place, fields, statuses in [("data", "(data|options)", (200, 404)), ("metadata", "custom_metadata", (204, 404))] for status in statuses),
     Text("A token that is no text, asked about with a bad token", r"(POST|PUT) /v1/auth/token/.*", (403, 403), error("invalid token"), error("permission denied")),
     Text("JSON that cannot be read, at a path that ends in `/`", r"(POST|PUT|PATCH) .*/", (400, 400), error("failed to decode JSON input: .*"), error("cannot write to a path ending in '/'")),
     Text("Errors about a bad value", r"(POST|PUT|PATCH) /v1/.*/metadata/.*", (400, 400),
@@ -257,7 +258,7 @@ KNOWN = [
     Text("`max_versions` below 0 or over 4294967295", r"PATCH /v1/.*/metadata/.*", (500, 400), error("1 error occurred:.*field .max_versions of type uint32.*"), MAX_VERSIONS),
     Text("`max_versions` below 0 or over 4294967295", r"PATCH /v1/.*/metadata/.*", (404, 400), "", MAX_VERSIONS),
     Text("`max_versions` below 0 or over 4294967295", r"(POST|PUT) /v1/.*/(metadata/.*|config)", (204, 400), "", MAX_VERSIONS),
-    *(Text("A repeated name in the query", r"(GET|LIST|SCAN|DELETE|HEAD) .*[?&](?P<name>\w+)=.*&(?P=name)=.*", (status, 400), ".*", REPEATED, strays=True)
+    *(Text("A repeated name in the query", r"(GET|LIST|SCAN|DELETE|HEAD) .*[?&](?P<name>\w+)(=[^&]*)?&(.*&)?(?P=name)([=&].*)?", (status, 400), ".*", REPEATED, strays=True)
       for status in (200, 204, 400, 403, 404, 405)),
     Text("A bad value from a token that may not write", r"(POST|PUT) /v1/.*", (400, 403), ANY_CONVERSION, error(r"1 error occurred:.*permission denied.*")),
     Members("A policy that is read", r"GET /v1/(team1/)?sys/polic(y|ies/acl)/.*", NAME_AND_TEXT),

@@ -116,6 +116,17 @@ def test_a_renewal_for_a_role_that_is_gone_does_not_look_like_one(airlock_with_t
         500, ['1 error occurred:\n\t* failed to renew entry: role "web" does not exist during renewal\n\n'])
 
 
+def test_by_its_accessor_a_token_of_a_role_that_is_gone_is_refused_as_openbao_does(tls_servers, files):
+    def renewal(client):
+        client.role(token_ttl="1h")
+        accessor = client.login().json["auth"]["accessor"]
+        client.send("DELETE", WEB)
+        return client.send("POST", "/v1/auth/token/renew-accessor", {"accessor": accessor}, "good")
+
+    status, body = same(tls_servers, files, renewal)
+    assert status == 500 and "failed to lookup the token" in str(body)
+
+
 def test_a_resumed_session_still_has_the_clients_certificate(airlock_with_tls, files):
     airlock_with_tls.role()
     server = airlock_with_tls.server

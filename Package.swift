@@ -45,6 +45,9 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "AirlockUpstream", dependencies: ["AirlockCore", "CCurl", log], swiftSettings: strict),
         .target(
+            name: "AirlockYAML", dependencies: ["AirlockCore", .product(name: "Yams", package: "Yams")],
+            swiftSettings: strict),
+        .target(
             name: "AirlockHTTP",
             dependencies: [
                 "AirlockCore", crypto,
@@ -65,7 +68,7 @@ let package = Package(
         .executableTarget(
             name: "airlock",
             dependencies: [
-                "AirlockCore", "AirlockStore", "AirlockUpstream", "AirlockHTTP", arguments, log,
+                "AirlockCore", "AirlockStore", "AirlockUpstream", "AirlockHTTP", "AirlockYAML", arguments, log,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -74,10 +77,9 @@ let package = Package(
         .executableTarget(
             name: "conn-import",
             dependencies: [
-                "AirlockCore", "AirlockUpstream", arguments, crypto,
+                "AirlockCore", "AirlockUpstream", "AirlockYAML", arguments, crypto,
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
         .testTarget(

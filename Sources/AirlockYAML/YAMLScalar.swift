@@ -5,8 +5,8 @@ import AirlockCore
 /// elsewhere.
 /// - https://yaml.org/spec/1.2.2/#103-core-schema
 /// - https://github.com/yaml/pyyaml/blob/6.0.2/lib/yaml/resolver.py
-struct YAMLScalar {
-    enum Kind {
+package struct YAMLScalar {
+    package enum Kind {
         case text
         case null
         case bool(Bool)
@@ -17,13 +17,13 @@ struct YAMLScalar {
         case mistagged
     }
 
-    let text: String
-    let kind: Kind
+    package let text: String
+    package let kind: Kind
 
     var isMerge: Bool { if case .ambiguous = kind { text == "<<" } else { false } }
 
     /// JSON's names are text; digits make the same text in both.
-    var isName: Bool {
+    package var isName: Bool {
         switch kind {
         case .text, .number: true
         case .null, .bool, .ambiguous, .mistagged: false

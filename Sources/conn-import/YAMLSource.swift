@@ -1,4 +1,5 @@
 import AirlockCore
+import AirlockYAML
 
 extension ImportSource {
     /// A file that is one YAML mapping of ids, as `airflow connections export` writes it and `LocalFilesystemBackend` reads it.
@@ -8,7 +9,9 @@ extension ImportSource {
             rejectAll(.init(source: source, line: 1), fault)
             return
         }
-        var reader = YAMLReader(SourceText.withoutMark(bytes))
+        var reader = YAMLReader(
+            SourceText.withoutMark(bytes), weightLimit: ImportCandidate.sizeLimit,
+            entries: "a line `ID:` for each connection or variable")
         do throws(YAMLFault) {
             try reader.forEachPair { pair, column in
                 var values = YAMLValues()

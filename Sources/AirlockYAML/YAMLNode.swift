@@ -1,21 +1,21 @@
 import AirlockCore
 
 /// A value of a YAML file. What an alias repeats is shared, not copied.
-struct YAMLNode {
-    enum Content {
+package struct YAMLNode {
+    package enum Content {
         case scalar(YAMLScalar)
         case sequence([YAMLNode])
         case mapping([Pair])
     }
 
-    struct Pair {
-        let key: YAMLScalar
-        let line: Int
-        let value: YAMLNode
+    package struct Pair {
+        package let key: YAMLScalar
+        package let line: Int
+        package let value: YAMLNode
     }
 
-    let content: Content
-    let line: Int
+    package let content: Content
+    package let line: Int
     let column: Int
     /// The bytes that the value takes once every alias in it is written out, roughly.
     let weight: Int
@@ -24,21 +24,30 @@ struct YAMLNode {
 }
 
 /// Reads the one mapping that a YAML file is, entry by entry.
-struct YAMLReader {
+package struct YAMLReader {
     private let events: YAMLEvents
+    private let weightLimit: Int
+    private let entries: String
     private var anchors: [String: YAMLNode] = [:]
     /// Anchors of values that are not complete yet: an alias to one of them would hold itself.
     private var open: Set<String> = []
     private var depth = 0
 
-    init(_ bytes: [UInt8]) { events = YAMLEvents(bytes) }
+    /// - Parameters:
+    ///   - weightLimit: of one entry of the mapping, in bytes.
+    ///   - entries: what the mapping holds, for messages: "a line `ID:` for each connection".
+    package init(_ bytes: [UInt8], weightLimit: Int, entries: String) {
+        events = YAMLEvents(bytes)
+        self.weightLimit = weightLimit
+        self.entries = entries
+    }
 
-    mutating func forEachPair(_ body: (YAMLNode.Pair, _ column: Int) -> Void) throws(YAMLFault) {
+    package mutating func forEachPair(_ body: (YAMLNode.Pair, _ column: Int) -> Void) throws(YAMLFault) {
         let start = try events.next()
         guard case .documentStart = start.content else { throw start.fault("the file is empty") }
         let root = try events.next()
         guard case .mapping = root.content else {
-            throw root.fault("the file must be one mapping, a line `ID:` for each connection or variable")
+            throw root.fault("the file must be one mapping, \(entries)")
         }
         try checkCollectionTag(root)
         if let anchor = root.anchor { open.insert(anchor) }
@@ -101,8 +110,8 @@ struct YAMLReader {
         var weight = 2
         func grow(by amount: Int) throws(YAMLFault) {
             weight += amount
-            guard weight <= ImportCandidate.sizeLimit else {
-                throw event.fault("the value is larger than 1 MiB, with its aliases written out")
+            guard weight <= weightLimit else {
+                throw event.fault("the value is larger than \(weightLimit >> 20) MiB, with its aliases written out")
             }
         }
         if case .sequence = event.content {

@@ -1,15 +1,15 @@
 import Foundation
 
 /// Files with secrets in them: mode 0600 from the first byte on, and there whole or not at all.
-enum PrivateFile {
-    struct Unwritable: Error {
-        let name: String
-        let reason: String
+package enum PrivateFile {
+    package struct Unwritable: Error {
+        package let name: String
+        package let reason: String
     }
 
     /// - Parameter name: `-` is standard output.
     /// - Throws: `Unwritable`; an older file of that name is then as it was.
-    static func write(_ bytes: [UInt8], to name: String) throws {
+    package static func write(_ bytes: [UInt8], to name: String) throws {
         func failed(_ doing: String) -> Unwritable {
             Unwritable(name: name, reason: "\(doing): \(String(cString: strerror(errno)))")
         }
@@ -28,7 +28,7 @@ enum PrivateFile {
         }
     }
 
-    static func writeAll(_ bytes: [UInt8], to file: Int32) -> Bool {
+    package static func writeAll(_ bytes: [UInt8], to file: Int32) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Foundation.write(file, $0.baseAddress, $0.count) }

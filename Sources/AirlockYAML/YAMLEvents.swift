@@ -1,10 +1,10 @@
 import CYaml
 
 /// A place in a YAML file and what is wrong there, without any of its text.
-struct YAMLFault: Error {
-    let line: Int
-    let column: Int
-    let reason: String
+package struct YAMLFault: Error {
+    package let line: Int
+    package let column: Int
+    package let reason: String
 }
 
 /// One event of libyaml's parser, which Yams brings along. Yams' own nodes take ten times the memory, and its parser has no

@@ -8,7 +8,7 @@ struct Airlock: ParsableCommand {
         abstract: "Gives Airflow its connections and variables, over the API of HashiCorp Vault.",
         subcommands: [
             Serve.self, ExplainCommand.self, CacheCommand.self, ConnectionsCommand.self, VariablesCommand.self,
-            UnusedCommand.self, URICommand.self, SettingsCommand.self,
+            UnusedCommand.self, URICommand.self, SettingsCommand.self, ConfigCommand.self,
         ])
 }
 

@@ -34,19 +34,21 @@ struct ServeSettings {
         dataDirectory = ServeSettings.defaultDirectory(environment)
         environmentToken = environment["VAULT_TOKEN"].flatMap { $0.isEmpty ? nil : SecretText($0) }
         var file = ConfigurationFile()
-        if let name = flags.config { try read(name, into: &file) }
+        if let name = flags.config { try read(try ServeSettings.members(ofFile: name), into: &file) }
         if let level = environment["LOG_LEVEL"], !level.isEmpty { logLevel = try ServeSettings.level(level) }
         try apply(flags, to: &file)
         rootToken = try ServeSettings.rootToken(environment, file: file.rootTokenFile)
         try checkListener()
-        // What nobody asked for is not made anew after its operator disabled it.
-        if file.namesKwargs { mounts = [MountSettings(kwargs: kwargs, cache: file.cache)] }
-        for member in file.mounts {
-            mounts.append(
-                try MountSettings(
-                    name: member.name, json: member.value, defaults: file.cache, environment: environment))
-        }
-        try checkMounts()
+        try makeMounts(file, environment: environment)
+    }
+
+    /// A configuration that `config from` has made, read as `serve` reads it.
+    init(checking configuration: JSON) throws {
+        dataDirectory = ""
+        environmentToken = nil
+        var file = ConfigurationFile()
+        try read(configuration.members ?? [], into: &file)
+        try makeMounts(file, environment: [:])
     }
 
     /// What the configuration file says that is only of use once the flags are known too.
@@ -58,8 +60,8 @@ struct ServeSettings {
         var mounts: [JSON.Member] = []
     }
 
-    private mutating func read(_ name: String, into file: inout ConfigurationFile) throws {
-        for member in try ServeSettings.members(ofFile: name) {
+    private mutating func read(_ members: [JSON.Member], into file: inout ConfigurationFile) throws {
+        for member in members {
             try Setting.check(member.name)
             let value = ConfiguredValue(name: member.name, json: member.value)
             switch member.name {
@@ -105,6 +107,17 @@ struct ServeSettings {
         insecureHTTP = insecureHTTP || flags.insecureHttp
         listener.certificateFile = flags.tlsCertFile ?? listener.certificateFile
         listener.keyFile = flags.tlsKeyFile ?? listener.keyFile
+    }
+
+    private mutating func makeMounts(_ file: ConfigurationFile, environment: [String: String]) throws {
+        // What nobody asked for is not made anew after its operator disabled it.
+        if file.namesKwargs { mounts = [MountSettings(kwargs: kwargs, cache: file.cache)] }
+        for member in file.mounts {
+            mounts.append(
+                try MountSettings(
+                    name: member.name, json: member.value, defaults: file.cache, environment: environment))
+        }
+        try checkMounts()
     }
 
     private func checkMounts() throws {

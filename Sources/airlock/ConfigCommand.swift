@@ -146,7 +146,7 @@ private struct ClientSettingsFile {
         case .zenml: try converted.takeZenML(try object(bytes))
         case .astro where isJSON(bytes): try converted.takeAirflow(try object(bytes).members ?? [])
         case .astro where AirflowConfigFile.isLikely(text):
-            try converted.takeAirflow(section: try AirflowConfigFile(parsing: text).section("secrets"))
+            try converted.takeAirflow(AirflowConfigFile(parsing: text))
         case .astro:
             try converted.takeAirflow(
                 environment: try converted.environment(ofFile: bytes, prefixes: ConvertedSettings.airflowPrefixes))

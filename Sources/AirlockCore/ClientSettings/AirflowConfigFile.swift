@@ -30,6 +30,8 @@ package struct AirflowConfigFile {
         }
     }
 
+    func has(_ key: String, in section: String) -> Bool { sections[section]?[key]?.isEmpty == false }
+
     /// - Throws: `AirlockError` for a value that takes others' (`%(name)s`).
     package func section(_ name: String) throws -> [String: String] {
         var values: [String: String] = [:]

@@ -1,11 +1,14 @@
 /// Airflow's settings of its `VaultBackend`: `AIRFLOW__SECRETS__BACKEND_KWARGS`, Astronomer's way, or `[secrets]` of airflow.cfg.
 /// https://airflow.apache.org/docs/apache-airflow-providers-hashicorp/stable/secrets-backends/hashicorp-vault.html
 extension ConvertedSettings {
-    package static let airflowPrefixes = ["AIRFLOW__SECRETS__", "AIRFLOW__WORKERS__SECRETS_"]
+    /// `VAULT_`: what hvac reads.
+    package static let airflowPrefixes = airflowOwnPrefixes + ["VAULT_"]
+    private static let airflowOwnPrefixes = ["AIRFLOW__SECRETS__", "AIRFLOW__WORKERS__SECRETS_"]
 
     /// - Parameter environment: also the variables that hvac reads where the kwargs say nothing.
     package mutating func takeAirflow(environment: [String: String]) throws {
-        var given = GivenSettings(environment: environment, prefixes: ConvertedSettings.airflowPrefixes)
+        var given = GivenSettings(
+            environment: environment, prefixes: ConvertedSettings.airflowOwnPrefixes)
         let prefix = "AIRFLOW__SECRETS__"
         let single = prefix + "BACKEND_KWARG__"
         let singles = environment.keys.filter { $0.hasPrefix(single) && $0 != single }.sorted()
@@ -28,13 +31,12 @@ extension ConvertedSettings {
         for name in ["USE_CACHE", "CACHE_TTL_SECONDS"] where given.has(prefix + name) {
             note(prefix + name, "stays in Airflow: it is about variables while DAGs are parsed")
         }
-        let workers = "AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS"
-        lose(given.rest(known: [workers: "another backend, of the workers: convert it by itself"]))
+        let workers = "AIRFLOW__WORKERS__SECRETS_BACKEND"
+        lose(given.rest(known: [workers: AirflowSettings.ofWorkers, workers + "_KWARGS": AirflowSettings.ofWorkers]))
     }
 
-    /// - Parameter section: `[secrets]` of airflow.cfg.
-    package mutating func takeAirflow(section: [String: String]) throws {
-        var given = GivenSettings(section.mapValues { .string($0) }, place: "[secrets] ")
+    package mutating func takeAirflow(_ file: AirflowConfigFile) throws {
+        var given = GivenSettings(try file.section("secrets").mapValues { .string($0) }, place: "[secrets] ")
         guard let text = try given.text("backend_kwargs") else {
             throw given.fault("backend_kwargs", "is not there")
         }
@@ -44,6 +46,9 @@ extension ConvertedSettings {
             note("[secrets] \(name)", "stays in Airflow: it is about variables while DAGs are parsed")
         }
         lose(given.rest(known: [:]))
+        if file.has("secrets_backend_kwargs", in: "workers") {
+            lose("[workers] secrets_backend_kwargs", AirflowSettings.ofWorkers)
+        }
     }
 
     private func checkBackend(_ backend: String?, _ setting: String) throws {
@@ -107,6 +112,16 @@ extension ConvertedSettings {
             )
         } else if !isLost {
             noteLogin(of: "Airflow", is: login, ["auth_type"])
+            try noteWhatLoginLacks(result)
+        }
+    }
+
+    private mutating func noteWhatLoginLacks(_ kwargs: [JSON.Member]) throws {
+        guard authorization == .local else { return }
+        do throws(BackendKwargs.Fault) {
+            try BackendKwargs(.object(kwargs)).requireCompanions(hasEnvironmentToken: false)
+        } catch {
+            lose("auth_type", error.reason)
         }
     }
 
@@ -157,6 +172,8 @@ extension ConvertedSettings {
 }
 
 private enum AirflowSettings {
+    static let ofWorkers = "another backend, of the workers: convert it by itself"
+
     /// Keys of secrets, and the key that names a file instead.
     static let files = ["token": "token_path", "secret_id": "secret_id_path", "jwt_token": "jwt_token_path"]
 

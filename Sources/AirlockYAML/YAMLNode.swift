@@ -18,9 +18,9 @@ package struct YAMLNode {
     package let line: Int
     let column: Int
     /// The bytes that the value takes once every alias in it is written out, roughly.
-    let weight: Int
+    package let weight: Int
 
-    func fault(_ reason: String) -> YAMLFault { YAMLFault(line: line, column: column, reason: reason) }
+    package func fault(_ reason: String) -> YAMLFault { YAMLFault(line: line, column: column, reason: reason) }
 }
 
 /// Reads the one mapping that a YAML file is, entry by entry.

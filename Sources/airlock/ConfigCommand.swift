@@ -117,8 +117,10 @@ private struct ClientSettingsFile {
     /// `nil` is the environment.
     let name: String?
 
-    /// More than any such file has; each alias of YAML counts as what it repeats.
+    /// Bytes of one entry of a YAML file, such as all services of a Kong, and of one that is wanted; aliases count as what they
+    /// repeat.
     private static let weightLimit = 64 << 20
+    private static let wantedLimit = 4 << 20
 
     func read(_ client: ConfigFromCommand.Client, into converted: inout ConvertedSettings) throws {
         let process = ProcessInfo.processInfo.environment
@@ -172,7 +174,7 @@ private struct ClientSettingsFile {
         let shown = name == "-" ? "standard input" : name ?? ""
         if isJSON(bytes) {
             do throws(JSON.SyntaxError) {
-                return try JSON(parsing: bytes)
+                return try JSON(parsing: bytes, refusesRepeats: true)
             } catch {
                 throw AirlockError.badRequest("\(shown): \(error.reason) at byte \(error.offset)")
             }
@@ -183,7 +185,12 @@ private struct ClientSettingsFile {
             var pairs: [YAMLNode.Pair] = []
             try reader.forEachPair { pair, _ in if only.map({ $0 == pair.key.text }) ?? true { pairs.append(pair) } }
             var members: [JSON.Member] = []
-            for pair in pairs { members.append(.init(pair.key.text, try pair.value.json())) }
+            for pair in pairs {
+                guard pair.value.weight <= ClientSettingsFile.wantedLimit else {
+                    throw pair.value.fault("the value is larger than 4 MiB, with its aliases written out")
+                }
+                members.append(.init(pair.key.text, try pair.value.json()))
+            }
             return .object(members)
         } catch {
             throw AirlockError.badRequest("\(shown):\(error.line):\(error.column): \(error.reason)")

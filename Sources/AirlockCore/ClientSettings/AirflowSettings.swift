@@ -59,7 +59,7 @@ extension ConvertedSettings {
 
     private static func kwargs(_ text: String, _ setting: String) throws -> [JSON.Member] {
         do throws(JSON.SyntaxError) {
-            if let members = try JSON(parsing: text).members { return members }
+            if let members = try JSON(parsing: text.utf8, refusesRepeats: true).members { return members }
         } catch {
             throw AirlockError.badRequest("\(setting) is not valid JSON: \(error.reason) at byte \(error.offset)")
         }

@@ -3,6 +3,7 @@
 from conversation import converse
 
 import datetime
+import json
 import uuid
 import warnings
 
@@ -36,6 +37,9 @@ class Manager:
 
     def delete(self, name):
         self.manager.delete_secret(name)
+
+    def configuration(self):
+        return json.loads(self.manager.config.json())
 
     def delete_all(self):
         self.manager.delete_all_secrets()

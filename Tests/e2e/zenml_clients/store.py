@@ -3,6 +3,7 @@
 from conversation import converse
 
 import datetime
+import json
 import types
 import uuid
 
@@ -28,6 +29,9 @@ class Store:
 
     def delete(self, secret_id):
         self.store.delete_secret_values(uuid.UUID(secret_id))
+
+    def configuration(self):
+        return json.loads(self.store.config.model_dump_json())
 
     def token(self):
         return self.store.client.token

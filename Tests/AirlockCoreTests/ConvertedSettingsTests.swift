@@ -133,7 +133,7 @@ struct ConvertedSettingsTests {
     }
 
     @Test(arguments: [
-        ("", "team", "", "team/secret"), ("admin", "admin/team", "admin", "team/secret"),
+        ("root", "team", "", "team/secret"), ("admin", "admin/team", "admin", "team/secret"),
         ("admin", "admin", "admin", "secret"),
     ])
     func `A login above the secrets is a login there`(

@@ -129,6 +129,26 @@ def test_litellm_reads_writes_and_rotates_in_its_namespace(bao_server, bao, team
         client.connection.close()
 
 
+@pytest.mark.parametrize("authorize", ["local", "upstream"])
+def test_litellm_logs_in_above_the_namespace_of_its_secrets(bao_server, bao, team, tmp_path, authorize):
+    credentials = approle(bao, 'path "team1/secret/data/*" { capabilities = ["read"] }', mount="litellm")
+    done(bao.post("/v1/team1/secret/data/litellm/above", {"data": {"key": "sk-3"}}))
+    conversion = Conversion(
+        tmp_path, "litellm", "--secrets-dir", "secrets", "--authorize", authorize, secret=credentials[1], HCP_VAULT_ADDR=bao_server.url,
+        HCP_VAULT_SECRET_NAMESPACE="team1", HCP_VAULT_LOGIN_NAMESPACE="root", HCP_VAULT_APPROLE_MOUNT_PATH="litellm",
+        HCP_VAULT_APPROLE_ROLE_ID=credentials[0], HCP_VAULT_APPROLE_SECRET_ID=credentials[1])
+    assert conversion.config["mounts"]["team1/secret"]["kwargs"]["mount_point"] == "team1/secret"
+    with conversion.served() as (airlock, root):
+        if authorize == "local":
+            credentials = approle(root, 'path "team1/secret/data/*" { capabilities = ["read"] }', mount="litellm")
+        client = LiteLLM(airlock, "team1")
+        client.connection.token = done(client.connection.post(
+            "/v1/auth/litellm/login", dict(zip(["role_id", "secret_id"], credentials)), headers={"X-Vault-Namespace": "root"})).json["auth"]["client_token"]
+        assert client.read("above") == "sk-3"
+        assert client.write("above", "sk-4").status == 403
+        client.connection.close()
+
+
 def test_litellms_certificate_goes_before_its_token(tmp_path):
     authority, issuer = Authority(tmp_path, "servers"), Issuer(tmp_path, "clients")
     openbao = servers.start_openbao(tmp_path / "openbao", tls=authority.issue("server"))

@@ -32,7 +32,9 @@ extension ConvertedSettings {
         let mount = try given.path("HCP_VAULT_MOUNT_NAME") ?? "secret"
         let common = try given.path("HCP_VAULT_NAMESPACE") ?? ""
         let secrets = try given.path("HCP_VAULT_SECRET_NAMESPACE") ?? common
-        let logins = try given.path("HCP_VAULT_LOGIN_NAMESPACE") ?? common
+        var logins = try given.path("HCP_VAULT_LOGIN_NAMESPACE") ?? common
+        // In the header, by which LiteLLM logs in, it is the name of the root namespace.
+        if logins == "root" { logins = "" }
         var login = try vaultLogin(&given)
         // A token is used where the secrets are; a login may happen above.
         var namespace = secrets

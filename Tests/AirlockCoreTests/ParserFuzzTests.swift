@@ -3,7 +3,7 @@ import Testing
 
 @testable import AirlockCore
 
-/// Texts made of real ones at random, for the two parsers that strangers and operators feed: whatever comes in, they answer, soon,
+/// Texts made of real ones at random, for the parsers that strangers and operators feed: whatever comes in, they answer, soon,
 /// and what they accept they have understood.
 ///
 /// The seed is fixed; with AIRLOCK_LONG=1 it is a new one each time, and the run takes minutes. AIRLOCK_FUZZ_SEED repeats a run. Each
@@ -55,6 +55,25 @@ struct ParserFuzzTests {
                 if isPlain, access.allows(.read, on: rule.path), !granted.contains(.read) || granted.isDenied {
                     return "more is granted than is written"
                 }
+            }
+            return nil
+        }
+    }
+
+    @Test func `The parser of references answers whatever it is given, and repeats no option`() throws {
+        try Fuzz(name: "reference", corpus: Corpus.references, words: Corpus.referenceWords).run { bytes in
+            let text = String(decoding: bytes, as: UTF8.self)
+            guard let parsed = try? ReferenceText(text) else { return nil }
+            for reference in parsed.references {
+                if reference.name.utf8.contains(UInt8(ascii: "?")) { return "a name with options" }
+                if (try? SecretPath(reference.place.joined(separator: "/"))) == nil { return "a path that is none" }
+                if reference.field.isEmpty { return "no field" }
+                // What names the same place in other words is the same.
+                let parts = (reference.place + [reference.field]).map { PercentEncoding.encode($0) }
+                guard let again = try? ReferenceText("{vault://\(parts.joined(separator: "/"))}").references.first,
+                    again.place.joined(separator: "/") == reference.place.joined(separator: "/"),
+                    again.field == reference.field
+                else { return "what it means it does not read again" }
             }
             return nil
         }
@@ -175,6 +194,18 @@ private enum Corpus {
             "1e", "1e400", "-0.0", "1.", "\"a\":", "{\"a\":1}", "[[", " ", "\n", "\u{0}", "é", "e\u{301}", "/*",
             "99999999999999999999",
         ].map { Array($0.utf8) } + [[0xFF], [0xC3], [0xED, 0xA0, 0x80], [0xEF, 0xBB, 0xBF]]
+
+    static let references: [[UInt8]] = [
+        "{vault://secret/db/password}", "{vault://kong/customer/acme/name#2}", "{vault://a/b%2Fc/d%20e?default=f%7D}",
+        "postgres://{vault://secret/db/login}:{vault://secret/db/password?url_encode=true}@db/app",
+        "{vault://secret/db/keys?json=/a/0/~1&base64_decode=true&default=#3}", "{vault://é/e\u{301}/%C3%A9+}", "{}",
+    ].map { Array($0.utf8) }
+
+    static let referenceWords: [[UInt8]] =
+        [
+            "{vault://", "{", "}", "/", "//", "..", "?", "#", "&", "=", "%", "%2F", "%00", "%7D", "%ff", "+", " ", "\n",
+            "json=/", "json=", "base64_decode=true", "default=", "ttl=1", "#1", "#0", "é", "e\u{301}", "secret/",
+        ].map { Array($0.utf8) } + [[0xFF], [0xC3]]
 
     static let policies: [[UInt8]] = {
         var texts = [

@@ -1,9 +1,7 @@
-import AirlockCore
-
 /// Percent-encoding in paths and queries (https://www.rfc-editor.org/rfc/rfc3986#section-2.1).
-enum PercentEncoding {
+package enum PercentEncoding {
     /// The decoded text; `nil` for a broken escape or for bytes that are no UTF-8. `+` stays a plus in a path.
-    static func decode(_ text: some StringProtocol, plusIsBlank: Bool = false) -> String? {
+    package static func decode(_ text: some StringProtocol, plusIsBlank: Bool = false) -> String? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count)
         var rest = text.utf8[...]
@@ -22,9 +20,11 @@ enum PercentEncoding {
     }
 
     /// For a query's name or value: everything but letters, digits and `-._~` is escaped.
-    static func encode(_ text: String) -> String {
+    package static func encode(_ text: String) -> String { encode(text.utf8) }
+
+    package static func encode(_ bytes: some Sequence<UInt8>) -> String {
         var out = ""
-        for byte in text.utf8 {
+        for byte in bytes {
             let scalar = Unicode.Scalar(byte)
             if byte < 0x80,
                 scalar.properties.isAlphabetic || scalar.properties.numericType != nil
@@ -42,7 +42,7 @@ enum PercentEncoding {
     private static let fieldLimit = 100
 
     /// A query's fields in their order; `nil` when one does not decode, or when there are too many.
-    static func query(_ text: some StringProtocol) -> [(name: String, value: String)]? {
+    package static func query(_ text: some StringProtocol) -> [(name: String, value: String)]? {
         var fields: [(name: String, value: String)] = []
         // Go's parser gives up at 10,000 parts and then sees none (https://pkg.go.dev/net/url#ParseQuery).
         guard text.utf8.count(where: { $0 == UInt8(ascii: "&") }) < fieldLimit else { return nil }

@@ -107,7 +107,7 @@ enum SecretBatchRoutes {
 
 extension VaultResponse {
     /// The body as JSON; null where there is none.
-    fileprivate var content: JSON {
+    var content: JSON {
         switch body {
         case .none, .text: .null
         case .bare(let json): json

@@ -114,6 +114,7 @@ struct TypedSurface: Sendable {
             "explain/connections/{id}", [.get: ExplainRoutes.connection], query: [.get: ["mount_point", "accessor"]]),
         Line("explain/variables/{id}", [.get: ExplainRoutes.variable], query: [.get: ["mount_point", "accessor"]]),
         Line("secrets/batch", [.post: SecretBatchRoutes.batch], query: [.post: []]),
+        Line("references", [.post: ReferenceRoutes.resolve], query: [.post: []]),
         Line("inventory", [.get: InventoryRoutes.list], query: [.get: InventoryQuery.known], hasOwnQuery: true),
     ]
 

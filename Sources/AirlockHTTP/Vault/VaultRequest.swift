@@ -69,11 +69,14 @@ struct VaultRequest: Sendable {
 
     /// One call of several that came in one request, whose headers say for whom and in which namespace.
     /// - Parameter path: below `/v1/`, of a secret that is valid as it is.
-    init(_ operation: Operation, _ path: String, body: JSON?, headers: HTTPFields, source: String?) throws {
+    /// - Parameter version: of a read; `nil` is the latest.
+    init(
+        _ operation: Operation, _ path: String, body: JSON?, headers: HTTPFields, source: String?, version: Int? = nil
+    ) throws {
         self.operation = operation
         self.path = path
         method = operation == .write ? "POST" : "GET"
-        (query, rawQuery) = ([:], "")
+        (query, rawQuery) = version.map { (["version": "\($0)"], "version=\($0)") } ?? ([:], "")
         contentType = body == nil ? nil : "application/json"
         (cacheControl, signature, wrapTTL) = (nil, nil, nil)
         token = VaultRequest.token(headers)

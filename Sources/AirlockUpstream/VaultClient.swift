@@ -1,4 +1,5 @@
 package import AirlockCore
+package import Logging
 
 /// The Vault API, as far as reading and writing secrets needs it. All methods throw `UpstreamError` or
 /// `CancellationError`; a secret that is not there is an answer, not an error.
@@ -6,12 +7,16 @@ package struct VaultClient: Sendable {
     let session: VaultSession
     let origin: String
 
+    /// - Parameter upkeep: where to tell that the token cannot be kept alive, in a program that stays up.
     package init(
-        address: ServerAddress, namespace: String? = nil, login: VaultLogin, transport: any UpstreamTransport
+        address: ServerAddress, namespace: String? = nil, login: VaultLogin, transport: any UpstreamTransport,
+        upkeep: Logger? = nil
     ) {
         let wire = VaultWire(
             address: address, namespace: namespace, transport: transport, metrics: Metrics(), now: Timestamp.now)
-        session = VaultSession(wire: wire, login: login)
+        session = VaultSession(
+            wire: wire, login: login,
+            upkeep: upkeep.map { VaultSession.Upkeep(logger: $0, pause: { try await Task.sleep(for: $0) }) })
         origin = address.origin
     }
 
@@ -50,11 +55,19 @@ package struct VaultClient: Sendable {
     /// What the server says about a mount's KV version, as `vault kv` asks it; nil when it does not say (an old server,
     /// or one that keeps it from this token).
     package func kvVersion(ofMount path: String) async throws -> Int? {
-        let call = VaultCall("GET", "sys/internal/ui/mounts/" + VaultCall.encoded(path))
         do {
-            return try VaultShape.kvVersion(try await session.send(call), origin)
+            return try VaultShape.kvVersion(try await preflight(path), origin)
         } catch let error as UpstreamError where error.kind == .denied || error.kind == .rejected {
             return nil
         }
+    }
+
+    /// The KV mount that a path lies in. The server says "denied" also where there is none.
+    package func mount(of path: String) async throws -> VaultMount {
+        try VaultShape.mount(try await preflight(path), origin)
+    }
+
+    private func preflight(_ path: String) async throws -> UpstreamResponse {
+        try await session.send(VaultCall("GET", "sys/internal/ui/mounts/" + VaultCall.encoded(path)))
     }
 }

@@ -138,6 +138,16 @@ enum VaultShape {
         return data?["options"]?["version"]?.text == "2" ? 2 : 1
     }
 
+    /// The mount that the answer describes.
+    static func mount(_ response: UpstreamResponse, _ origin: String) throws(UpstreamError) -> VaultMount {
+        guard let version = try kvVersion(response, origin), let path = try parsed(response)["data"]?["path"]?.text,
+            path.utf8.last == UInt8(ascii: "/")
+        else {
+            throw UpstreamError(.unsupported, "\(origin) does not tell its mounts, as every Vault since 0.10 does")
+        }
+        return VaultMount(path: String(path.dropLast()), kvVersion: version)
+    }
+
     // MARK: Tokens
 
     static func login(

@@ -7,13 +7,7 @@ struct ImportSettings {
     let mountPath: String
     let givenKVVersion: Int?
     /// What is missing for a connection to a server; `--dry-run` can do without.
-    let server: Result<Server, ConnImport.UsageError>
-
-    struct Server {
-        let address: ServerAddress
-        let namespace: String?
-        let client: VaultClient
-    }
+    let server: Result<CommandServer, ConnImport.UsageError>
 
     /// - Parameter planned: the plan that is to be carried out; what is given beside it must agree with it.
     init(
@@ -50,7 +44,7 @@ struct ImportSettings {
     }
 
     /// The mount as the server has it: the wrong KV version would read and write where Airflow does not look.
-    func mount(on server: Server) async throws -> VaultMount {
+    func mount(on server: CommandServer) async throws -> VaultMount {
         let found = try await server.client.kvVersion(ofMount: mountPath)
         if let found, let given = givenKVVersion, found != given {
             throw UpstreamError(
@@ -60,7 +54,7 @@ struct ImportSettings {
     }
 
     /// A plan says what is written, but not where a token is sent.
-    private static func check(_ server: Server, _ planned: PlanDocument.Header) throws {
+    private static func check(_ server: CommandServer, _ planned: PlanDocument.Header) throws {
         guard server.address.named == planned.address else {
             throw ConnImport.UsageError(message: "the plan is for \(planned.address), not for \(server.address.named)")
         }
@@ -73,63 +67,20 @@ struct ImportSettings {
     private static func server(
         _ options: TargetOptions, _ kwargs: BackendKwargs, _ environment: [String: String],
         _ planned: PlanDocument.Header?
-    ) throws -> Server {
-        let (address, place) = try address(options, kwargs, environment)
-        let token = (environment["AIRLOCK_TOKEN"] ?? environment["VAULT_TOKEN"]).map { SecretText($0) }
-        let login = try login(options, kwargs, token)
-        var curl = CurlClient.Options()
-        curl.userAgent = "conn-import"
-        curl.unixSocket = address.unixSocket
-        curl.clientCertificate = kwargs.clientCertificate
-        if let timeout = kwargs.timeout { curl.timeout = timeout }
-        if let proxies = kwargs.proxies { curl.proxies = .byScheme(proxies) }
-        // Settings of the vault command belong to the vault that VAULT_ADDR names, to no other server.
-        let vaults = place == "VAULT_ADDR" ? environment : [:]
-        let authority = place == "AIRLOCK_ADDR" ? environment["AIRLOCK_CACERT"] : vaults["VAULT_CACERT"]
-        if options.tlsSkipVerify {
-            curl.verification = .off
-        } else if let path = options.caCertificate {
-            curl.verification = .authority(path: path)
-        } else if let verification = kwargs.verification {
-            curl.verification = verification
-        } else if let path = authority {
-            curl.verification = .authority(path: path)
+    ) throws -> CommandServer {
+        var given = CommandServer.Options()
+        given.url = options.url
+        given.token = options.token
+        given.namespace = options.namespace
+        given.caCertificate = options.caCertificate
+        given.skipsVerification = options.tlsSkipVerify
+        given.userAgent = "conn-import"
+        do {
+            return try CommandServer(
+                given, kwargs, environment: environment, fallbackNamespace: planned?.namespace)
+        } catch let fault as CommandServer.Fault {
+            throw ConnImport.UsageError(message: fault.message)
         }
-        let namespace = options.namespace ?? kwargs.namespace ?? vaults["VAULT_NAMESPACE"] ?? planned?.namespace
-        return Server(
-            address: address, namespace: namespace,
-            client: VaultClient(
-                address: address, namespace: namespace, login: login, transport: CurlClient(options: curl)))
-    }
-
-    private static func address(
-        _ options: TargetOptions, _ kwargs: BackendKwargs, _ environment: [String: String]
-    ) throws -> (ServerAddress, place: String) {
-        let places = [
-            ("--url", options.url), ("AIRLOCK_ADDR", environment["AIRLOCK_ADDR"]),
-            ("VAULT_ADDR", environment["VAULT_ADDR"]),
-        ]
-        if options.url == nil, let url = kwargs.url { return (url, "--backend-kwargs") }
-        guard let (name, text) = places.first(where: { $0.1 != nil }), let text else {
-            throw ConnImport.UsageError(
-                message: "no server: give --url, \"url\" in --backend-kwargs, or AIRLOCK_ADDR in the environment")
-        }
-        do throws(ServerAddress.Fault) {
-            return (try ServerAddress(text), name)
-        } catch {
-            throw ConnImport.UsageError(message: "\(name) is not the address of a server: \(error.reason)")
-        }
-    }
-
-    private static func login(
-        _ options: TargetOptions, _ kwargs: BackendKwargs, _ environmentToken: SecretText?
-    ) throws -> VaultLogin {
-        if let token = options.token, !token.isEmpty { return VaultLogin(.token(.given(SecretText(token)))) }
-        if kwargs.authType == .token, kwargs.token == nil, kwargs.tokenPath == nil, environmentToken == nil {
-            throw ConnImport.UsageError(
-                message: "no token: set AIRLOCK_TOKEN (or VAULT_TOKEN), give --token, or a login in --backend-kwargs")
-        }
-        return try VaultLogin(kwargs, environmentToken: environmentToken)
     }
 }
 
@@ -141,13 +92,13 @@ extension ServerAddress {
 // MARK: The mount
 
 extension ImportSettings {
-    func planning(_ plan: ImportPlan, on server: Server, _ choices: PlanChoices) async throws -> Planning {
+    func planning(_ plan: ImportPlan, on server: CommandServer, _ choices: PlanChoices) async throws -> Planning {
         let probe = try plan.items.first.map { try layout.path(of: $0.target) }
         let mount = try await ImportMount(server.client, try await mount(on: server), probing: probe)
         return try await Planning(plan, layout, mount, rule: choices.onConflict, key: PlanKey())
     }
 
-    func mount(of document: PlanDocument, on server: Server) async throws -> ImportMount {
+    func mount(of document: PlanDocument, on server: CommandServer) async throws -> ImportMount {
         let mount = try await ImportMount(
             server.client, try await mount(on: server), probing: document.items.first?.path)
         guard mount.mount.kvVersion == document.header.kvVersion else {
@@ -159,10 +110,10 @@ extension ImportSettings {
         return mount
     }
 
-    func address(of server: Server) -> String { server.address.named }
+    func address(of server: CommandServer) -> String { server.address.named }
 
     /// The target as a report names it.
-    func json(of mount: ImportMount, on server: Server) -> JSON {
+    func json(of mount: ImportMount, on server: CommandServer) -> JSON {
         [
             "address": .string(server.address.named), "namespace": .orNull(server.namespace),
             "mount": .string(mount.mount.path), "kv_version": .integer(mount.mount.kvVersion),

@@ -1,4 +1,5 @@
 import AirlockCore
+import AirlockUpstream
 import ArgumentParser
 
 /// Another mount as a source: of Vault, OpenBao or Airlock.
@@ -20,7 +21,7 @@ struct MountSourceOptions: ParsableArguments {
         // The variables of the target are none of the source's.
         let token = environment["AIRLOCK_FROM_TOKEN"].map { ["AIRLOCK_TOKEN": $0] } ?? [:]
         let settings = try ImportSettings(options, environment: token)
-        let server: ImportSettings.Server
+        let server: CommandServer
         do {
             server = try settings.server.get()
         } catch {

@@ -53,7 +53,7 @@ struct PlanCommand: ParsableCommand, Performing {
     }
 
     private func keep(
-        _ planning: Planning, _ server: ImportSettings.Server, _ settings: ImportSettings, in path: String
+        _ planning: Planning, _ server: CommandServer, _ settings: ImportSettings, in path: String
     ) throws {
         let document = try planning.document { count in
             PlanDocument.Header(

@@ -8,7 +8,8 @@ struct Airlock: ParsableCommand {
         abstract: "Gives Airflow its connections and variables, over the API of HashiCorp Vault.",
         subcommands: [
             Serve.self, ExplainCommand.self, CacheCommand.self, ConnectionsCommand.self, VariablesCommand.self,
-            UnusedCommand.self, URICommand.self, SettingsCommand.self, ConfigCommand.self,
+            UnusedCommand.self, ResolveCommand.self, ExecCommand.self, URICommand.self, SettingsCommand.self,
+            ConfigCommand.self,
         ])
 }
 

@@ -84,10 +84,13 @@ enum VaultShape {
             created: metadata["created_time"]?.text.flatMap(Timestamp.init(rfc3339:)))
     }
 
+    private static let noSuchNamespace = UpstreamError(
+        .noSuchMount, "there is no such namespace on the server; check namespace")
+
     private static func noSuchMount(_ json: JSON, _ mount: VaultMount) -> UpstreamError {
         if let errors = json["errors"]?.elements {
             guard !errors.contains(where: { $0.text == "namespace not found" }) else {
-                return UpstreamError(.noSuchMount, "there is no such namespace on the server; check namespace")
+                return noSuchNamespace
             }
             return UpstreamError(
                 .noSuchMount, "there is no mount \(mount.path)/ on the server; check mount_point, or create the mount")
@@ -133,13 +136,14 @@ enum VaultShape {
         case "generic", "kv-v1": return 1
         case "kv-v2": return 2
         default:
-            throw UpstreamError(.noSuchMount, "the mount is no KV mount; name one by mount_point or --mount-point")
+            throw UpstreamError(.noSuchMount, "the mount is no KV mount; name another")
         }
         return data?["options"]?["version"]?.text == "2" ? 2 : 1
     }
 
     /// The mount that the answer describes.
     static func mount(_ response: UpstreamResponse, _ origin: String) throws(UpstreamError) -> VaultMount {
+        if response.status == 404, errors(response).contains("namespace not found") { throw noSuchNamespace }
         guard let version = try kvVersion(response, origin), let path = try parsed(response)["data"]?["path"]?.text,
             path.utf8.last == UInt8(ascii: "/")
         else {

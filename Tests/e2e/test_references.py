@@ -6,12 +6,15 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
 import servers
+from audited import audited, entries  # a fixture among them
 from test_canary import find
 from wire import Connection
 
@@ -21,7 +24,7 @@ ODD = "a b+c/100%/é"  # a name that needs care, as a path and as a field
 POLICY = 'path "secret/data/*" { capabilities = ["read"] }\npath "plain/*" { capabilities = ["read"] }'
 REFERENCE = "{vault://secret/db/password}"
 
-# The command that `exec` starts in these tests: it tells what it got, and stays until its file is there.
+# The command that `exec` starts in these tests: it tells what it got and which signals came, and stays or ends.
 TELL = """
 import json, os, pathlib, signal, sys, time
 out, stay = pathlib.Path(sys.argv[1]), sys.argv[2] == "stay"
@@ -41,15 +44,20 @@ def write(connection, path, data):
     servers.wait_until(lambda: connection.post(f"/v1/{path}", data).status in (200, 204), "the secret is written")
 
 
-@pytest.fixture(scope="module")
-def connection(vault_server):
-    """The root's, after secrets were written and a token made that may read them."""
-    root = Connection(vault_server)
+def prepared(server):
+    """A connection of the root's, after secrets were written and a token made that may read them (`server.reader`)."""
+    root = Connection(server)
     root.post("/v1/sys/mounts/plain", {"type": "kv", "options": {"version": "1"}})
     root.put("/v1/sys/policies/acl/reader", {"policy": POLICY})
-    vault_server.reader = root.post("/v1/auth/token/create", {"policies": ["reader"], "ttl": "1h"}).json["auth"]["client_token"]
-    write(root, "secret/data/" + "a%20b+c/100%25/%C3%A9", {"data": {ODD: "odd"}})
+    server.reader = root.post("/v1/auth/token/create", {"policies": ["reader"], "ttl": "1h"}).json["auth"]["client_token"]
+    write(root, "secret/data/a%20b+c/100%25/%C3%A9", {"data": {ODD: "odd"}})
     write(root, "plain/db", {"password": "plain one", "bytes": "/wA="})
+    return root
+
+
+@pytest.fixture(scope="module")
+def connection(vault_server):
+    root = prepared(vault_server)
     yield root
     root.close()
 
@@ -169,6 +177,19 @@ def test_resolve_logs_in_as_airflow_does(command, connection, vault_server, tmp_
     assert (done.returncode, done.stdout) == (0, f"{PASSWORD}\n"), done.stderr
 
 
+def test_a_namespace_is_named_by_an_option_or_in_the_path(command):
+    team = {"X-Vault-Namespace": "team"}
+    command.connection.post("/v1/sys/namespaces/team", {})
+    command.connection.post("/v1/sys/mounts/kv", {"type": "kv", "options": {"version": "2"}}, headers=team)
+    servers.wait_until(lambda: command.connection.post(
+        "/v1/kv/data/db", {"data": {"password": "the team's"}}, headers=team).status == 200, "the secret is written")
+    command.environment["VAULT_TOKEN"] = command.connection.token
+    assert command.run("resolve", "--namespace", "team", "{vault://kv/db/password}").stdout == "the team's\n"
+    assert command.run("resolve", "{vault://team/kv/db/password}").stdout == "the team's\n"
+    assert "no such namespace" in command.run("resolve", "--namespace", "none", "{vault://kv/db/password}").stderr
+    assert "no KV mount" in command.run("resolve", "{vault://cubbyhole/a/b}").stderr
+
+
 def test_what_is_missing_is_wrong_usage(command):
     assert command.run("resolve", REFERENCE, VAULT_TOKEN="").returncode == 2
     assert "no server" in command.run("resolve", REFERENCE, VAULT_ADDR="").stderr
@@ -248,6 +269,22 @@ def test_a_command_whose_reference_has_no_value_is_not_started(command, tmp_path
     assert not command.told.exists()
 
 
+def test_a_signal_ends_the_wait_for_a_server(command):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        process = subprocess.Popen(
+            [command.program, "exec", *command.child("go", "0")],
+            env=command.environment | {"A": REFERENCE, "VAULT_ADDR": f"http://127.0.0.1:{silent.getsockname()[1]}"})
+        try:
+            silent.settimeout(20)
+            with silent.accept()[0]:
+                process.terminate()
+                assert process.wait(10) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
+            process.wait(10)
+    assert not command.told.exists()
+
+
 def test_options_that_make_no_sense_are_wrong_usage(command):
     for words in [["--on-change", "maybe"], ["--on-change", "signal:KILL"], ["--interval", "5s"], ["--kill-after", "5s"],
                   ["--on-change", "restart", "--interval", "1ms"]]:
@@ -277,13 +314,17 @@ def test_a_command_that_does_not_end_is_killed_before_it_is_started_anew(command
         assert second["env"]["A"] == "rotated" and not pathlib.Path(f"/proc/{first['pid']}").exists()
 
 
-def test_a_changed_value_sends_the_signal_that_was_asked_for(command):
-    with command.started("--on-change", "signal:HUP", "--interval", "1s", A=REFERENCE) as process:
+def test_a_changed_value_sends_the_signal_that_was_asked_for_as_long_as_the_command_runs(command):
+    """Longer than the token would live if nobody renewed it."""
+    token = command.connection.post("/v1/auth/token/create", {"policies": ["reader"], "ttl": "4s"}).json["auth"]["client_token"]
+    expiry = time.monotonic() + 4.2
+    with command.started("--on-change", "signal:HUP", "--interval", "1s", A=REFERENCE, VAULT_TOKEN=token) as process:
         command.rotate("rotated")
         command.wait("SIGHUP", 1, process)
-        assert len(command.events("start")) == 1
+        servers.wait_until(lambda: time.monotonic() > expiry, "the token would be dead", process=process)
         command.rotate("again")
         command.wait("SIGHUP", 2, process)
+        assert len(command.events("start")) == 1 and command.complaints == ""
 
 
 def test_signals_go_on_to_the_command(command):
@@ -344,14 +385,12 @@ def test_values_are_in_the_commands_environment_and_nowhere_else(command, vault_
 
 # MARK: POST /api/v2/references
 
-def test_a_server_resolves_what_the_command_does(command, airlock_only, vault_server):
-    if vault_server.name != "airlock":
-        pytest.skip("Airlock's own")
+def test_a_server_resolves_what_the_command_does(airlock, tmp_path):
+    command = Command(airlock, tmp_path, prepared(airlock))
     texts = [REFERENCE, "{vault://plain/db/password}", "a{vault://secret/db/keys?json=/old/0}b", "{vault://secret/db/nobody}",
              "{vault://secret/nobody/x?default=d}", "{vault://nowhere/a/b}"]
     theirs = json.loads(command.run("resolve", "--json", *texts).stdout)
-    answer = command.connection.post("/api/v2/references", {"references": texts}, token=vault_server.reader)
-    ours = answer.json["results"]
+    ours = command.connection.post("/api/v2/references", {"references": texts}, token=airlock.reader).json["results"]
     assert [one.get("value") for one in ours] == [one.get("value") for one in theirs]
     assert [one["status"] for one in ours] == [200, 200, 200, 404, 200, 403]
 
@@ -368,3 +407,16 @@ def test_references_are_read_through_the_cache_in_front_of_a_vault(front):
     assert absent.json["results"][0]["status"] == 404
     forbidden = made.client.post("/api/v2/references", {"references": ["{vault://airflow/forbidden/a/x}"]})
     assert forbidden.json["results"][0]["status"] == 403
+
+
+def test_each_secret_that_references_name_is_told_once_in_the_audit_log_and_its_value_is_not(audited):
+    server, log = audited(log_level="debug")
+    client = Connection(server)
+    write(client, "secret/data/db", {"data": {"login": CANARY, "password": CANARY}})
+    asked = ["{vault://secret/db/login}", "{vault://secret/db/password}", "{vault://secret/none/x?default=" + CANARY + "}",
+             "{vault://secret/db/login?nonsense=" + CANARY + "}", "{vault://" + CANARY]
+    results = client.post("/api/v2/references", {"references": asked}).json["results"]
+    assert [one["status"] for one in results] == [200, 200, 200, 400, 400]
+    read = [entry["request"]["path"] for entry in entries(log) if entry["type"] == "response" and entry["request"]["operation"] == "read"]
+    assert sorted(read) == ["secret/data/db", "secret/data/none"]
+    assert find({"the canary": CANARY}, {"the audit log": log.read_bytes(), "the log": server.stderr.encode()}) == []

@@ -72,24 +72,30 @@ private struct MountedReferences: ReferenceSource {
     let principal: Principal
 
     func mount(of path: String) async throws -> ReferenceMount {
-        let services = call.surface.services
-        guard let mount = services.mount(for: path, opening: principal), mount.engine == .kv else {
+        let here = call.surface.services
+        // A path may lead into a namespace, as it may on the Vault surface.
+        let (registry, below) = here.registry.descend(path)
+        let services = registry === here.registry ? here : here.within(registry)
+        let principal = try services.principal(principal.found)
+        guard let mount = services.mount(for: below, opening: principal), mount.engine == .kv else {
             // Whether a mount exists is told only to those who may reach something in it.
-            throw principal.access.allows(.read, on: path)
-                ? ReferenceFault(.absent, "it lies in no KV mount") : MountedReferences.denied
+            throw principal.access.allows(.read, on: below)
+                ? ReferenceFault(.absent, "it lies in no KV mount") : ReferenceFault(.denied, "permission denied")
         }
-        return ReferenceMount(path: mount.path, kvVersion: mount.kvVersion)
+        let way = registry.namespace.path(from: here.registry.namespace) ?? ""
+        return ReferenceMount(path: way + mount.path, kvVersion: mount.kvVersion)
     }
 
     func secret(_ path: SecretPath, version: Int?, in mount: ReferenceMount) async throws -> JSON? {
         let isVersioned = mount.kvVersion == 2
-        let request = try VaultRequest(
+        var request = try VaultRequest(
             .read, mount.path + (isVersioned ? "data/" : "") + path.text, body: nil, headers: call.headers,
             source: call.source, version: version)
+        let services = try call.surface.services.located(&request)
         let response: VaultResponse
         do {
-            response = try await VaultSurface(services: call.surface.services, bodyLimit: call.surface.bodyLimit)
-                .answer(request, as: principal)
+            response = try await VaultSurface(services: services, bodyLimit: call.surface.bodyLimit)
+                .answer(request, as: try services.principal(principal.found))
         } catch {
             let error = try Surfaces.explained(error, logger: call.logger)
             if error == .absent { return nil }
@@ -100,8 +106,6 @@ private struct MountedReferences: ReferenceSource {
         let data = try JSON(parsing: response.content.bytes)["data"]
         return isVersioned ? data?["data"] : data
     }
-
-    private static let denied = ReferenceFault(.denied, "permission denied")
 }
 
 extension ReferenceFault {

@@ -11,7 +11,8 @@ extension Reference {
             guard error.kind == .absent, let standard = options.standard else { throw error }
             return SecretPayload(Array(standard.revealed.utf8))
         }
-        var bytes = try Reference.bytes(of: found)
+        // A text is itself; anything else is its JSON.
+        var bytes = found.text.map { Array($0.utf8) } ?? found.bytes
         if options.isBase64 { bytes = try Reference.decoded(bytes) }
         guard options.isForURL else { return SecretPayload(bytes) }
         return SecretPayload(Array(PercentEncoding.encode(bytes).utf8))
@@ -38,11 +39,6 @@ extension Reference {
         guard let elements = value.elements else { return value[name] }
         guard let index = Int(name), elements.indices.contains(index), String(index) == name else { return nil }
         return elements[index]
-    }
-
-    /// A text is itself; anything else is its JSON.
-    private static func bytes(of value: JSON) throws(ReferenceFault) -> [UInt8] {
-        value.text.map { Array($0.utf8) } ?? value.bytes
     }
 
     /// Line breaks are no part of base64, but tools put them there.

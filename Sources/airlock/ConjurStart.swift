@@ -24,6 +24,7 @@ struct ConjurStart {
         }
         let account = ConjurAccount(
             storage: storage, registry: registry, mountPath: path, failures: LoginFailures(now: now), now: now)
+        try await account.makeRootPolicy()
         try await account.writeRules()
         guard try !account.hasAdmin() else { return }
         let key = ConjurAccount.newKey()

@@ -96,12 +96,42 @@ struct ConjurPolicyTests {
     }
 
     /// A rule with a wildcard would reach further than to the one variable.
-    @Test(arguments: ["a*", "*", "a/+/b", "+", "a/+*", "{{identity.entity.id}}"])
+    @Test(arguments: ["a*", "*", "a/+/b", "+", "a/+*", "{{identity.entity.id}}", "a/+*\u{301}", "{{\u{301}a}}"])
     func `An id that is a wildcard in a rule is not permitted`(id: String) throws {
         #expect(try ids("- !variable \"\(id)\"") == ["default:variable:\(id)"])
         #expect(throws: ConjurPolicy.Fault.self) {
             try policy("- !permit\n  role: !host a\n  privileges: [ read ]\n  resource: !variable \"\(id)\"")
         }
+    }
+
+    /// As PyYAML writes long ones, which LiteLLM sends.
+    @Test(arguments: [
+        "- !variable \"a\\\n  b\"", "- !variable \"\\\n  a\\\r\n    b\" # why", "- !variable\n  id: \"a\\\n   b\"",
+    ])
+    func `A text in double quotes goes on after a backslash at the end of its line`(text: String) throws {
+        #expect(try ids(text) == ["default:variable:ab"])
+    }
+
+    @Test(arguments: [
+        ("- !variable \"a\\\nb\"", 2), ("- !variable \"a\\\n\n  b\"", 2), ("- !variable \"a\\", 1),
+        ("- !variable \"a\n  b\"", 1),
+        ("- !variable a \"b\\\n  c\"", 1), ("- !variable 'a \"b\\\n  c'", 1), ("- !variable [a, \"b\\\n  c\"", 1),
+        ("- !variable a\r- !host b", 1), ("- !variable a # b\u{2028}- !host b", 1), ("# a\n- !variable a\u{85}", 2),
+    ])
+    func `No other text does, and no line ends elsewhere`(text: String, line: Int) throws {
+        let fault = #expect(throws: ConjurPolicy.Fault.self) { try policy(text) }
+        #expect(fault?.line == line, "\(fault?.reason ?? "")")
+    }
+
+    @Test func `More permits than a document may hold are refused before they are made`() throws {
+        func text(_ count: Int) -> String {
+            let hosts = (0..<count).map { "!host h\($0)" }.joined(separator: ", ")
+            let variables = (0..<100).map { "!variable v\($0)" }.joined(separator: ", ")
+            return "- !permit\n  roles: [\(hosts)]\n  privilege: read\n  resources: [\(variables)]\n"
+        }
+        #expect(try policy(text(100)).permits.count == ConjurPolicy.permitLimit)
+        #expect(throws: ConjurPolicy.Fault.self) { try policy(text(101)) }
+        #expect(throws: ConjurPolicy.Fault.self) { try policy(text(60) + text(50)) }
     }
 
     @Test func `A document nested without end is refused`() {

@@ -42,11 +42,13 @@ final class TestServer: Sendable {
                 reader: SignatureKeyReader(), fetcher: NobodyAnswers(), keyFolder: nil, now: { clock.now },
                 logger: Logger(label: "test")),
             hasher: ScryptHasher(cost: PasswordHash.Cost(rounds: 2, blockSize: 1, parallelism: 1)), now: { clock.now })
+        let conjur = ConjurSurface(services: services, mountPath: "secret/", bodyLimit: 4096)
+        try await conjur.account.makeRootPolicy()
         hits = Hits(services: services, rules: ListenerRules())
         surfaces = Surfaces(
             vault: VaultSurface(services: services, bodyLimit: 4096),
             typed: TypedSurface(services: services, settings: TypedSettings(), bodyLimit: 4096),
-            conjur: ConjurSurface(services: services, mountPath: "secret/", bodyLimit: 4096))
+            conjur: conjur)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: directory.root) }

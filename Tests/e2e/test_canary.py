@@ -68,8 +68,8 @@ class Drive:
         done(self.client.put("/v1/sys/policies/acl/all", {"policy": 'path "secret/*" { capabilities = ["read", "update"] }'}))
         for subject in [
                 self.versions, self.plain, self.an_upgraded_mount, self.typed, self.tokens, self.approle, self.wrapping,
-                self.cubbyhole, self.a_namespace, self.userpass, self.jwt, self.kubernetes, self.refusals_of_writes,
-                self.refusals_of_logins, self.refusals_of_the_typed_surface, self.a_broken_request]:
+                self.cubbyhole, self.a_namespace, self.userpass, self.jwt, self.kubernetes, self.conjur,
+                self.refusals_of_writes, self.refusals_of_logins, self.refusals_of_the_typed_surface, self.a_broken_request]:
             subject()
         self.client.close()
         return self.secrets
@@ -208,6 +208,36 @@ class Drive:
             self.refused(self.client.post("/v1/auth/kubernetes/login", {"role": "r", "jwt": jwt}, token=None))
         assert CANARY not in self.client.get("/v1/auth/kubernetes/config").text
 
+    def conjur(self):
+        """API keys, access tokens and values; the admin's key is read and its file deleted, as docs/conjur.md says."""
+        file = self.server.data / "conjur-admin-api-key"
+        key = self.secrets["the API key of Conjur's admin"] = file.read_text().strip()
+        file.unlink()
+        ask = self.client.send
+        token = done(ask("POST", "/authn/default/admin/authenticate", key, token=None)).body
+        self.secrets["an access token of Conjur's"] = json.loads(token)["signature"]
+        admin = {"token": None, "headers": {"Authorization": f'Token token="{base64.b64encode(token).decode()}"'}}
+        basic = lambda text: {"token": None, "headers": {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()}}
+        root, variable = "/policies/default/policy/root", "/secrets/default/variable/conjur%2Fkey"
+        made = done(ask("POST", root, "- !variable conjur/key\n- !variable conjur/gone\n- !host web\n", **admin)).json
+        self.secrets["a host's API key"] = made["created_roles"]["default:host:web"]["api_key"]
+        for value in [CANARY, PASSWORD]:
+            done(ask("POST", variable, value, **admin))
+        done(ask("POST", variable.replace("key", "gone"), CANARY, **admin))
+        done(ask("PATCH", root, "- !delete\n  record: !variable conjur/gone\n", **admin))
+        assert ask("GET", variable, **admin).text == PASSWORD
+        assert PASSWORD in ask("GET", "/secrets?variable_ids=default:variable:conjur/key", **admin).text
+        done(ask("GET", "/authn/default/login", **basic(f"admin:{key}")))
+        self.secrets["a changed API key"] = done(ask("PUT", "/authn/default/api_key?role=host:web", **admin)).text
+        self.secrets["another"] = done(ask("PUT", "/authn/default/api_key", **basic(f"host/web:{self.secrets['a changed API key']}"))).text
+        self.refused(
+            ask("POST", "/authn/default/admin/authenticate", CANARY, token=None),
+            ask("GET", "/authn/default/login", **basic(f"admin:{CANARY}")), ask("GET", "/whoami", **basic(CANARY)),
+            ask("GET", "/whoami", token=None, headers={"Authorization": f'Token token="{CANARY}"'}),
+            ask("POST", root, f"- !group {CANARY}", **admin), ask("POST", root, f"- !variable {CANARY}: {CANARY}", **admin),
+            ask("POST", root, f"- !variable\n  id: a\n  owner: {CANARY}", **admin), ask("POST", variable, f"{CANARY}\xff".encode("latin-1"), **admin),
+            ask("GET", f"{variable}?version={CANARY}", **admin), ask("GET", f"/secrets?variable_ids={CANARY}", **admin))
+
     # Errors, with secrets where they do not belong
 
     def refusals_of_writes(self):
@@ -261,7 +291,7 @@ class Drive:
 
 def test_no_secret_is_in_the_log_the_audit_log_or_any_file_of_the_data_directory(start_airlock, tmp_path):
     audit, config = tmp_path / "audit.log", tmp_path / "config.json"
-    config.write_text(json.dumps({"audit": str(audit)}))
+    config.write_text(json.dumps({"audit": str(audit), "conjur_mount": "secret"}))
     server = start_airlock("--config", str(config), LOG_LEVEL="trace")
     secrets = Drive(server, Authority(tmp_path, "authority")).everything()
     files = {path.name: path.read_bytes() for path in server.data.iterdir()}  # with the write-ahead log still there

@@ -180,6 +180,43 @@ def test_conjurs_own_client_logs_in_loads_policies_and_reads_and_writes(surface,
     refused(401, conjur_api("host/apps/web", rotated).get, "apps/db/password")
 
 
+def test_what_else_conjurs_own_client_can_ask_is_answered_or_refused(surface, conjur_api, tmp_path):
+    """With the test above, each of the client's calls; docs/conjur.md lists them."""
+    client, policy = conjur_api("admin", surface.key), tmp_path / "policy.yml"
+    surface.make("key", VALUE)
+    surface.host("web")
+    assert surface.load(permit("execute", "!variable key")).status == 201
+    web, admin = "default:host:web", "default:user:admin"
+    assert client.role_exists("host", "web") and client.role_exists("user", "admin")
+    assert not client.role_exists("host", "nosuch") and not client.role_exists("variable", "key")
+    assert (client.get_role("host", "web")["id"], client.get_role("host", "web")["members"]) == (web, [])
+    assert client.role_memberships("host", "web") == [web] and client.role_memberships("host", "web", direct=True) == []
+    assert client.list_members_of_role("host", "web") == []
+    assert client.list_permitted_roles("key", "execute", kind="variable") == [admin, web]
+    assert client.list_permitted_roles("key", "update", kind="variable") == [admin]
+    assert client.check_privilege("policy", "root", "create") and client.resource_exists("policy", "root")
+    assert client.list({"search": "ke", "limit": 1, "offset": 0}) == ["default:variable:key"]
+    assert [one["id"] for one in client.list({"kind": "host", "inspect": True})] == [web]
+    policy.write_text("- !policy apps\n- !variable other\n")
+    assert client.load_policy_file("root", str(policy))["created_roles"] == {}
+    policy.write_text("- !host web\n- !variable key\n- !policy apps\n")
+    assert client.replace_policy_file("root", str(policy))["created_roles"] == {}
+    assert client.list({"kind": "variable"}) == ["default:variable:key"]
+    # What is not there, and what must not be done otherwise than it was asked for.
+    assert surface.admin("POST", "/policies/default/policy/root?dryRun=true", "- !variable dry").status == 422
+    refused("Exception", client.load_policy_file, "root", str(policy), True)
+    refused("ResourceNotFoundException", client.get_server_info)
+    refused("Exception", client.server_version)
+    refused(404, client.change_personal_password, "admin", surface.key, "New-Passw0rd!")
+    refused(404, client.set_authenticator_state, "authn-jwt/ci", True)
+    refused(404, client.list_oidc_providers)
+    refused(404, client.create_token, "factory", "", 0, 1)
+    refused(404, client.create_host, "made", "token")
+    refused(404, client.revoke_token, "token")
+    assert surface.ids() == ["key"]
+    assert surface.open.get("/roles/default/host/web").status == 401
+
+
 @pytest.mark.parametrize("identifier", IDS)
 def test_litellm_writes_reads_and_rotates_by_its_documented_calls(surface, identifier):
     """`_ensure_variable_exists`, then the value; its token is the answer's text in base64."""

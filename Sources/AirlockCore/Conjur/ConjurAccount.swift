@@ -56,6 +56,16 @@ package struct ConjurAccount: Sendable {
         }
     }
 
+    /// The root policy is there before anything has been loaded into it.
+    package func makeRootPolicy() async throws {
+        let root = ConjurID(.policy, ConjurPolicy.rootBranch)
+        let record = ConjurRecord(policy: ConjurPolicy.rootBranch, created: now(), annotations: [:])
+        try await storage.write { transaction in
+            guard try transaction.conjurRecord(root) == nil else { return }
+            try transaction.put(ConjurRecord.key(root), value: record)
+        }
+    }
+
     /// Writes every role's rules anew for the mount as it is: another may be served than before, or by another KV version.
     package func writeRules() async throws {
         let mount = try mount()
@@ -96,6 +106,11 @@ package struct ConjurAccount: Sendable {
         return String(Substring(token.path.utf8.dropFirst(tokenPath.utf8.count)))
     }
 
+    /// Whether it is an access token of that role's.
+    package static func isGiven(_ token: Token, to role: ConjurID) -> Bool {
+        login(of: token)?.utf8.elementsEqual(login(role).utf8) ?? false
+    }
+
     private func digest(_ key: SecretText, of role: ConjurID) -> String {
         storage.digest("conjur api key\n\(role.full)\n\(key.revealed)")
     }
@@ -105,11 +120,12 @@ package struct ConjurAccount: Sendable {
     package func verify(_ key: SecretText, login: String, source: String?) throws -> ConjurID {
         let attempt = LoginFailures.Attempt(accessor: ConjurAccount.accessor, alias: login, source: source)
         try failures.check(attempt, nil)
-        guard let role = ConjurAccount.role(login: login), let known = try record(role)?.keyDigest else {
-            throw AirlockError.invalidToken
-        }
+        guard let role = ConjurAccount.role(login: login) else { throw AirlockError.invalidToken }
+        // Before it is known whether there is such a role: how long it takes does not tell.
+        let digest = digest(key, of: role)
+        guard let known = try record(role)?.keyDigest else { throw AirlockError.invalidToken }
         // Both are keyed digests: how long it takes to compare them says nothing of the key.
-        guard digest(key, of: role) == known else {
+        guard digest == known else {
             failures.failed(attempt, nil)
             throw AirlockError.invalidToken
         }
@@ -136,14 +152,17 @@ package struct ConjurAccount: Sendable {
     }
 
     /// A new API key; the old one and what it got are good for nothing from now on.
+    /// - Parameter old: who has this one changes it; it may have been changed meanwhile, and then it is good for nothing.
     /// - Throws: `AirlockError.absent` when there is no such role.
-    package func rotateKey(of role: ConjurID) async throws -> SecretText {
+    package func rotateKey(of role: ConjurID, from old: SecretText? = nil) async throws -> SecretText {
         let key = ConjurAccount.newKey()
         let digest = digest(key, of: role)
+        let oldDigest = old.map { self.digest($0, of: role) }
         try await storage.write { transaction in
-            guard var record = try transaction.conjurRecord(role), record.keyDigest != nil else {
+            guard var record = try transaction.conjurRecord(role), let known = record.keyDigest else {
                 throw AirlockError.absent
             }
+            guard oldDigest == nil || oldDigest == known else { throw AirlockError.invalidToken }
             record.keyDigest = digest
             try transaction.put(ConjurRecord.key(role), value: record)
             try ConjurAccount.revoke(transaction, role)
@@ -152,7 +171,7 @@ package struct ConjurAccount: Sendable {
     }
 
     private static func revoke(_ transaction: any StorageTransaction, _ role: ConjurID) throws {
-        try TokenRecords.delete(transaction) { login(of: $0) == login(role) }
+        try TokenRecords.delete(transaction) { isGiven($0, to: role) }
     }
 
     // MARK: Loading policies

@@ -47,10 +47,7 @@ package struct ConjurLoad: Sendable {
             return try plan.removed.contains(id) ? nil : reader.conjurRecord(id)
         }
         let branchID = ConjurID(.policy, policy.branch)
-        let isRoot = policy.branch == ConjurPolicy.rootBranch
-        var branch = try record(branchID)
-        if branch == nil, isRoot { branch = ConjurRecord(policy: policy.branch, created: now, annotations: [:]) }
-        guard var branch else { throw Refusal.noPolicy }
+        guard var branch = try record(branchID) else { throw Refusal.noPolicy }
         branch.version += 1
         plan.version = branch.version
         plan.written[branchID] = branch
@@ -66,37 +63,55 @@ package struct ConjurLoad: Sendable {
                 policy: policy.branch, created: now, annotations: declaration.annotations)
             if declaration.id.kind == .host { plan.madeHosts.append(declaration.id) }
         }
+        var known: Set<ConjurID> = []
+        func isThere(_ id: ConjurID) throws -> Bool {
+            if known.contains(id) { return true }
+            guard try record(id) != nil else { return false }
+            known.insert(id)
+            return true
+        }
         for permit in policy.permits {
-            let isThere = try permit.resource == branchID || record(permit.resource) != nil
-            guard isThere, var host = try record(permit.role) else { throw Refusal.missing(line: permit.line) }
-            add(permit, to: &host)
-            plan.written[permit.role] = host
+            guard try isThere(permit.resource), try isThere(permit.role) else {
+                throw Refusal.missing(line: permit.line)
+            }
+        }
+        for (role, permits) in Dictionary(grouping: policy.permits, by: \.role) {
+            guard var host = try record(role) else { continue }
+            add(permits, to: &host)
+            plan.written[role] = host
         }
         try delete(&plan, reader)
         return plan
     }
 
-    private func add(_ permit: ConjurPolicy.Permit, to host: inout ConjurRecord) {
-        let place = host.rights.firstIndex { $0.resource == permit.resource && $0.policy == policy.branch }
-        guard let place else {
-            return host.rights.append(
+    private func add(_ permits: [ConjurPolicy.Permit], to host: inout ConjurRecord) {
+        var places: [ConjurID: Int] = [:]
+        for (place, right) in host.rights.enumerated() where right.isGiven(by: policy.branch) {
+            places[right.resource] = place
+        }
+        for permit in permits {
+            if let place = places[permit.resource] {
+                host.rights[place].privileges.formUnion(permit.privileges)
+                continue
+            }
+            places[permit.resource] = host.rights.count
+            host.rights.append(
                 .init(
                     kind: permit.resource.kind.rawValue, name: permit.resource.name.text,
                     privileges: permit.privileges, policy: policy.branch))
         }
-        host.rights[place].privileges.formUnion(permit.privileges)
     }
 
     private func removeUnnamed(_ plan: inout Plan, _ reader: any StorageReader) throws {
         let named = Set(policy.declarations.map(\.id))
         for kind in [ConjurKind.variable, .policy, .host] {
-            for (id, record) in try reader.conjurRecords(kind) where record.policy == policy.branch {
+            for (id, record) in try reader.conjurRecords(kind) where record.isLoaded(with: policy.branch) {
                 if !named.contains(id), plan.written[id] == nil { plan.removed.insert(id) }
             }
         }
         for (id, host) in try reader.conjurRecords(.host) where !plan.removed.contains(id) {
             var host = host
-            host.rights.removeAll { $0.policy == policy.branch }
+            host.rights.removeAll { $0.isGiven(by: policy.branch) }
             plan.written[id] = host
         }
         try dropRights(&plan, reader)
@@ -143,13 +158,19 @@ package struct ConjurLoad: Sendable {
         for kind in [ConjurKind.variable, .policy, .host] { remaining += try reader.conjurRecords(kind) }
         remaining += plan.written.map { ($0.key, $0.value) }
         for (id, record) in remaining where !plan.removed.contains(id) {
-            let isInside = policies.contains {
-                id.name.utf8.starts(with: $0.name.utf8 + "/".utf8) || record.policy.utf8.elementsEqual($0.name.utf8)
-            }
-            guard !isInside else {
+            let isInside = ConjurLoad.policies(around: id.name).contains { policies.contains($0) }
+            guard !isInside, !policies.contains(ConjurID(.policy, record.policy)) else {
                 throw Refusal.fault(
                     .init(line: line, reason: "a policy that still has records cannot go: delete those first"))
             }
+        }
+    }
+
+    /// Whose ids an id begins with, whether they are there or not.
+    private static func policies(around name: ExactText) -> [ConjurID] {
+        let text = name.text
+        return text.utf8.indices.filter { text.utf8[$0] == UInt8(ascii: "/") }.map {
+            ConjurID(.policy, String(Substring(text.utf8[..<$0])))
         }
     }
 }

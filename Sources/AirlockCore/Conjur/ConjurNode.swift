@@ -51,24 +51,57 @@ private struct ConjurYAML {
     private static let depthLimit = 32
 
     init(_ text: String) throws(ConjurPolicy.Fault) {
+        var quote: Unicode.Scalar?
+        var begun: (number: Int, text: [Unicode.Scalar])?
         for (index, raw) in text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            var scalars = ConjurYAML.withoutComment(Array(raw))
-            while let last = scalars.last, last == " " || last == "\r" { scalars.removeLast() }
-            let indent = scalars.prefix { $0 == " " }.count
-            let rest = Array(scalars.dropFirst(indent))
-            guard !rest.isEmpty else { continue }
-            // YAML takes tabs in some places and not in others.
-            guard !scalars.contains("\t") else {
-                throw Fault(line: index + 1, reason: "a tab is not supported: use blanks")
+            var scalars = Array(raw)
+            if scalars.last == "\r" { scalars.removeLast() }
+            try ConjurYAML.check(scalars, line: index + 1)
+            let goesOn = ConjurYAML.removeComment(&scalars, quote: &quote)
+            let number = begun?.number ?? index + 1
+            if let before = begun {
+                let rest = scalars.drop { $0 == " " }
+                guard rest.count < scalars.count, !rest.isEmpty else {
+                    throw Fault(line: index + 1, reason: "a text that goes on here is indented")
+                }
+                scalars = before.text + ["\n"] + rest
             }
-            if lines.isEmpty, indent == 0, rest == Array("---".unicodeScalars) { continue }
-            lines.append(Line(number: index + 1, indent: indent, text: rest))
+            begun = goesOn ? (number, scalars) : nil
+            if !goesOn { try add(scalars, number: number) }
+        }
+        if let begun { throw Fault(line: begun.number, reason: "a quoted text does not end") }
+    }
+
+    private mutating func add(_ scalars: [Unicode.Scalar], number: Int) throws(ConjurPolicy.Fault) {
+        var scalars = scalars
+        while scalars.last == " " { scalars.removeLast() }
+        let indent = scalars.prefix { $0 == " " }.count
+        let rest = Array(scalars.dropFirst(indent))
+        guard !rest.isEmpty else { return }
+        // YAML takes tabs in some places and not in others.
+        guard !scalars.contains("\t") else { throw Fault(line: number, reason: "a tab is not supported: use blanks") }
+        if lines.isEmpty, indent == 0, rest == Array("---".unicodeScalars) { return }
+        lines.append(Line(number: number, indent: indent, text: rest))
+    }
+
+    /// Some readers of YAML end a line at each of these (https://yaml.org/spec/1.1/#id871136), others do not.
+    private static func check(_ text: [Unicode.Scalar], line: Int) throws(ConjurPolicy.Fault) {
+        let isRefused = text.contains { scalar in
+            switch scalar {
+            case "\t": false
+            case "\u{2028}", "\u{2029}", "\u{FEFF}": true
+            default: scalar.properties.generalCategory == .control
+            }
+        }
+        guard !isRefused else {
+            throw Fault(line: line, reason: "a control character or a line separator is not supported")
         }
     }
 
     /// A number sign begins a comment at the start of a line or after a blank, but not in quotes.
-    private static func withoutComment(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
-        var quote: Unicode.Scalar?
+    /// - Parameter quote: which one is open where the line begins, on a line that goes on with a text.
+    /// - Returns: whether a text in double quotes goes on in the next line: there is a backslash at the end.
+    private static func removeComment(_ text: inout [Unicode.Scalar], quote: inout Unicode.Scalar?) -> Bool {
         var index = 0
         while index < text.count {
             let scalar = text[index]
@@ -76,13 +109,17 @@ private struct ConjurYAML {
             if let open = quote {
                 if open == "\"", scalar == "\\" { index += 1 } else if scalar == open { quote = nil }
             } else if scalar == "#", index == 0 || text[index - 1] == " " {
-                return Array(text[..<index])
+                text.removeSubrange(index...)
+                return false
             } else if scalar == "\"" || scalar == "'", follows {
                 quote = scalar
             }
             index += 1
         }
-        return text
+        // The last backslash was not the end of an escape itself.
+        let goesOn = index > text.count
+        if !goesOn { quote = nil }
+        return goesOn
     }
 
     mutating func document() throws(ConjurPolicy.Fault) -> ConjurNode {
@@ -129,12 +166,13 @@ private struct ConjurYAML {
     private mutating func map(indent: Int, depth: Int) throws(ConjurPolicy.Fault) -> ConjurNode {
         let number = lines[place].number
         var members: [ConjurNode.Member] = []
+        var names: Set<ExactText> = []
         while place < lines.count, lines[place].indent == indent, !lines[place].isItem {
             let line = lines[place]
             guard let (name, rest) = ConjurScalars.key(line.text) else {
                 throw Fault(line: line.number, reason: "expected a list item or `name: value`")
             }
-            guard !members.contains(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
+            guard names.insert(ExactText(name)).inserted else {
                 throw Fault(line: line.number, reason: "a member is there twice")
             }
             place += 1
@@ -263,6 +301,7 @@ private struct ConjurScalars {
         }
         while !isAtEnd {
             if inList, text[place] == "," || text[place] == "]" { break }
+            if text[place] == "\n" { throw fault("only a text in double quotes can go on in the next line") }
             if text[place] == ":", place + 1 == text.count || text[place + 1] == " " {
                 throw fault("a colon with a blank after it belongs in quotes")
             }
@@ -287,6 +326,7 @@ private struct ConjurScalars {
         while !isAtEnd {
             let scalar = text[place]
             place += 1
+            if scalar == "\n" { break }
             guard scalar == "'" else {
                 out.append(scalar)
                 continue
@@ -299,7 +339,8 @@ private struct ConjurScalars {
     }
 
     private static let escapes: [Unicode.Scalar: Unicode.Scalar] = [
-        "\"": "\"", "\\": "\\", "/": "/", " ": " ", "t": "\t", "n": "\n", "r": "\r",
+        "\"": "\"", "\\": "\\", "/": "/", " ": " ", "t": "\t", "n": "\n", "r": "\r", "_": "\u{A0}", "L": "\u{2028}",
+        "P": "\u{2029}",
     ]
     private static let hexadecimalEscapes: [Unicode.Scalar: Int] = ["x": 2, "u": 4, "U": 8]
 
@@ -317,6 +358,7 @@ private struct ConjurScalars {
             guard !isAtEnd else { break }
             let escape = text[place]
             place += 1
+            if escape == "\n" { continue }
             if let plain = ConjurScalars.escapes[escape] {
                 out.append(plain)
             } else if let count = ConjurScalars.hexadecimalEscapes[escape] {

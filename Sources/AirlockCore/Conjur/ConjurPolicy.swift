@@ -36,6 +36,8 @@ package struct ConjurPolicy: Sendable, Equatable {
     package let branch: String
 
     package static let rootBranch = "root"
+    /// Of one document.
+    package static let permitLimit = 10_000
 
     package init(parsing text: String, branch: String) throws(Fault) {
         self.branch = branch
@@ -138,8 +140,14 @@ package struct ConjurPolicy: Sendable, Equatable {
             }
             privileges.insert(privilege)
         }
-        let resources = try fields.all("resource", "resources")
-        for roleNode in try fields.all("role", "roles") {
+        let (roles, resources) = (try fields.all("role", "roles"), try fields.all("resource", "resources"))
+        // Each role with each resource: a short document could ask for more than there is memory.
+        guard roles.count * resources.count <= ConjurPolicy.permitLimit - permits.count else {
+            throw Fault(
+                line: node.line, reason: "more than \(ConjurPolicy.permitLimit) permits: load them in several documents"
+            )
+        }
+        for roleNode in roles {
             let role = try reference(roleNode, in: scope)
             guard role.kind == .host else { throw Fault(line: roleNode.line, reason: "only a !host can be permitted") }
             for resourceNode in resources {
@@ -164,10 +172,11 @@ package struct ConjurPolicy: Sendable, Equatable {
             }
         case .host, .user: throw fault("only a !variable or a !policy can be permitted")
         }
-        // The rule for it would reach further than to this one id, or be refused.
-        let name = permit.resource.name.text
-        let parts = name.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
-        guard name.utf8.last != UInt8(ascii: "*"), !parts.contains("+"), !name.contains("+*"), !name.contains("{{")
+        // The rule for it would reach further than to this one id, or be refused. Scalars, not characters: a mark that
+        // combines with a sign does not hide it.
+        let name = Array(permit.resource.name.text.unicodeScalars)
+        let parts = name.split(separator: "/")
+        guard name.last != "*", !parts.contains(["+"]), !name.contains(["+", "*"]), !name.contains(["{", "{"])
         else { throw fault("an id that would be a wildcard in a rule cannot be permitted: use another id") }
     }
 

@@ -9,6 +9,8 @@ package struct ConjurRecord: Sendable, Codable, Equatable {
         /// Which policy gave it.
         package let policy: String
 
+        func isGiven(by branch: String) -> Bool { policy.utf8.elementsEqual(branch.utf8) }
+
         package var resource: ConjurID { ConjurID(ConjurKind(rawValue: kind) ?? .variable, name) }
     }
 
@@ -21,6 +23,8 @@ package struct ConjurRecord: Sendable, Codable, Equatable {
     package var rights: [Right] = []
     /// Of a policy: how often it has been loaded.
     package var version = 0
+
+    func isLoaded(with branch: String) -> Bool { policy.utf8.elementsEqual(branch.utf8) }
 
     static func key(_ id: ConjurID) -> RecordKey { RecordKey(.conjur, scope: id.kind.rawValue, id.name.text) }
 }

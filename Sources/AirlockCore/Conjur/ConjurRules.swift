@@ -29,15 +29,16 @@ package enum ConjurRules {
     /// Everything on the mount and in every policy: who may load the root policy could give it to a host anyway.
     static func admin(_ role: ConjurID, on mount: Mount) -> Policy {
         let all = ["create", "read", "update", "delete", "list"]
-        return policy(role, [mount.path + "*": all, path(ofPolicy: "*"): ["create", "read", "update"]])
+        return policy(
+            role, [ExactText(mount.path + "*"): all, ExactText(path(ofPolicy: "*")): ["create", "read", "update"]])
     }
 
     static func policy(_ role: ConjurID, _ rights: [ConjurRecord.Right], on mount: Mount) -> Policy {
-        var rules: [String: Set<String>] = [:]
+        var rules: [ExactText: Set<String>] = [:]
         for right in rights {
             for privilege in right.privileges {
                 let (path, capabilities) = rule(privilege, right.resource, on: mount)
-                if let path { rules[path, default: []].formUnion(capabilities) }
+                if let path { rules[ExactText(path), default: []].formUnion(capabilities) }
             }
         }
         return policy(role, rules.mapValues { $0.sorted() })
@@ -55,9 +56,9 @@ package enum ConjurRules {
         }
     }
 
-    private static func policy(_ role: ConjurID, _ rules: [String: [String]]) -> Policy {
+    private static func policy(_ role: ConjurID, _ rules: [ExactText: [String]]) -> Policy {
         let paths = rules.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map { path, capabilities in
-            JSON.Member(path, ["capabilities": .strings(capabilities)])
+            JSON.Member(path.text, ["capabilities": .strings(capabilities)])
         }
         let text: JSON = ["path": .object(paths)]
         return Policy(name: policyName(role), text: String(decoding: text.bytes, as: UTF8.self))

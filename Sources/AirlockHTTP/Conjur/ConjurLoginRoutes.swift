@@ -31,10 +31,9 @@ enum ConjurLoginRoutes {
         guard let named = call.query["role"] else {
             guard let (login, key) = call.basic else { throw AirlockError.invalidToken }
             let role = try call.account.verify(key, login: login, source: call.source)
-            return ConjurResponse(body: .text(try await call.account.rotateKey(of: role)))
+            return ConjurResponse(body: .text(try await call.account.rotateKey(of: role, from: key)))
         }
-        let token = try ConjurSurface.token(call.headers)
-        let principal = try await call.surface.principal(token, source: call.source)
+        let principal = try call.requirePrincipal()
         guard let role = ConjurID(role: named) else {
             throw ConjurError(
                 .unprocessableContent, "argument_error",

@@ -37,12 +37,11 @@ enum ConjurResourceRoutes {
         return try await call.variables().all().map { ConjurID(.variable, $0) }
     }
 
-    /// A policy, for who has a right to it; a host, for itself and who has one to the policy that it was loaded with.
-    private static func isVisible(
+    /// A policy, for who has a right to it; a host or `admin`, for itself and who has one to the policy that it was loaded with.
+    static func isVisible(
         _ id: ConjurID, _ record: ConjurRecord, _ access: AccessControl, _ call: ConjurCall
     ) -> Bool {
-        let login = call.principal.flatMap { ConjurAccount.login(of: $0.token) }
-        if id.kind == .host, login == ConjurAccount.login(id) { return true }
+        if let token = call.principal?.token, ConjurAccount.isGiven(token, to: id) { return true }
         let path = ConjurRules.path(ofPolicy: id.kind == .policy ? id.name.text : record.policy)
         return [Capabilities.read, .create, .update].contains { access.allows($0, on: path) }
     }
@@ -54,14 +53,37 @@ enum ConjurResourceRoutes {
             throw absent(call)
         }
         let id = ConjurID(kind, call["id"])
+        if call.query["permitted_roles"] == "true" {
+            return ConjurResponse(body: .json(.strings(try permittedRoles(id, try privilege(call), call))))
+        }
         guard call.query["check"] == "true" else {
             return ConjurResponse(body: .json(try resource(id, try permissions(call), call)))
         }
+        guard try isAllowed(try privilege(call), id, try access(asked: call), call) else { throw absent(call) }
+        return ConjurResponse(status: .noContent)
+    }
+
+    private static func privilege(_ call: ConjurCall) throws -> ConjurPolicy.Privilege {
         guard let privilege = call.query["privilege"].flatMap(ConjurPolicy.Privilege.init) else {
             throw ConjurError(.unprocessableContent, "argument_error", "'privilege' is read, execute, update or create")
         }
-        guard try isAllowed(privilege, id, try access(asked: call), call) else { throw absent(call) }
-        return ConjurResponse(status: .noContent)
+        return privilege
+    }
+
+    /// As far as the principal may see the roles.
+    private static func permittedRoles(
+        _ id: ConjurID, _ privilege: ConjurPolicy.Privilege, _ call: ConjurCall
+    ) throws -> [String] {
+        let access = try call.requirePrincipal().access
+        return try [ConjurKind.user, .host].flatMap { try call.account.records($0) }
+            .filter {
+                try isVisible($0.id, $0.record, access, call) && isAllowed(privilege, id, rights(of: $0.id, call), call)
+            }
+            .map(\.id.full)
+    }
+
+    private static func rights(of role: ConjurID, _ call: ConjurCall) -> AccessControl {
+        call.services.registry.accessControl([ConjurRules.policyName(role)])
     }
 
     private static func absent(_ call: ConjurCall) -> ConjurError {
@@ -84,7 +106,7 @@ enum ConjurResourceRoutes {
         guard let role = ConjurID(role: named), role.kind == .host || role.kind == .user,
             let record = try call.account.record(role), isVisible(role, record, principal.access, call)
         else { throw AirlockError.permissionDenied }
-        return call.services.registry.accessControl([ConjurRules.policyName(role)])
+        return rights(of: role, call)
     }
 
     private static func isAllowed(

@@ -29,7 +29,7 @@ struct ConjurSurface: Sendable {
         let method: HTTPRequest.Method
         let template: PathTemplate
         let query: [String]
-        /// Whether no token is needed: the handler looks at what is sent instead.
+        /// Whether no token is needed: the handler looks at the API key that is sent instead.
         let isOpen: Bool
         let handler: Handler
 
@@ -59,11 +59,14 @@ struct ConjurSurface: Sendable {
         Line(.get, "resources/{account}", query: ["kind"] + ConjurResourceRoutes.listQuery, ConjurResourceRoutes.list),
         Line(.get, "resources/{account}/{kind}", query: ConjurResourceRoutes.listQuery, ConjurResourceRoutes.list),
         Line(
-            .get, "resources/{account}/{kind}/{id+}", query: ["check", "privilege", "role"], ConjurResourceRoutes.show),
+            .get, "resources/{account}/{kind}/{id+}", query: ["check", "permitted_roles", "privilege", "role"],
+            ConjurResourceRoutes.show),
         Line(.head, "resources/{account}/{kind}/{id+}", ConjurResourceRoutes.show),
+        Line(.get, "roles/{account}/{kind}/{id+}", query: ["all", "memberships", "members"], ConjurRoleRoutes.show),
+        Line(.head, "roles/{account}/{kind}/{id+}", ConjurRoleRoutes.show),
     ]
 
-    private static let roots: Set<Substring> = ["authn", "secrets", "policies", "resources", "whoami"]
+    private static let roots: Set<Substring> = ["authn", "secrets", "policies", "resources", "roles", "whoami"]
 
     /// Whether a path is one of this surface's.
     static func serves(_ path: String) -> Bool {
@@ -99,11 +102,13 @@ struct ConjurSurface: Sendable {
             }
             throw ConjurError(.notFound, "not_found", "there is no such call")
         }
-        let token = try ConjurSurface.token(request.headers)
+        let token = Result { try ConjurSurface.token(request.headers) }
         let trail = AuditTrail(
-            request.method, path: path, namespace: "", token: token, source: source, services)
+            request.method, path: path, namespace: "", token: try? token.get(), source: source, services)
         do {
-            let principal = line.isOpen ? nil : try await principal(token, source: source)
+            // Another's API key is changed with a token.
+            let isOpen = line.isOpen && !query.contains { $0.name == "role" }
+            let principal = isOpen ? nil : try await principal(try token.get(), source: source)
             let call = ConjurCall(
                 surface: self, principal: principal, captures: captures, query: try fields(query, line),
                 headers: request.headers, body: try await body(of: request, line), source: source)
@@ -121,7 +126,7 @@ struct ConjurSurface: Sendable {
         }
     }
 
-    func principal(_ token: SecretPayload?, source: String?) async throws -> Principal {
+    private func principal(_ token: SecretPayload?, source: String?) async throws -> Principal {
         guard let token else { throw AirlockError.invalidToken }
         return try await services.principal(token, source: source)
     }
@@ -215,8 +220,11 @@ struct ConjurCall: Sendable {
     /// Values and tokens are asked for in base64 where they might not be text.
     var wantsBase64: Bool { headers[.acceptEncoding]?.lowercased().contains("base64") ?? false }
 
-    /// A body may be a key or a value.
-    fileprivate var audited: JSON? { body.isEmpty ? nil : .string(String(decoding: body, as: UTF8.self)) }
+    /// A body may be a key or a value; a name that stands in the head only is told, too.
+    fileprivate var audited: JSON? {
+        guard body.isEmpty else { return .string(String(decoding: body, as: UTF8.self)) }
+        return principal == nil ? basic.map { ["login": .string($0.login)] } : nil
+    }
 
     /// The name and the password of `Authorization: Basic`.
     var basic: (login: String, password: SecretText)? {

@@ -4,8 +4,22 @@ import json
 import sys
 
 from conjur_api import Client
-from conjur_api.models import ConjurConnectionInfo, CredentialsData, Resource, SslVerificationMode
+from conjur_api.models import (
+    ConjurConnectionInfo, CreateHostData, CreateTokenData, CredentialsData, ListMembersOfData, ListPermittedRolesData, Resource,
+    SslVerificationMode)
 from conjur_api.providers import AuthnAuthenticationStrategy, SimpleCredentialsProvider
+
+
+def members_of(kind, identifier):
+    data = ListMembersOfData(identifier=identifier)
+    data.set_resource(Resource(kind, identifier))
+    return data
+
+
+# Calls that take one object.
+OF_ONE = {
+    "rotate_other_api_key": Resource, "list_members_of_role": members_of, "list_permitted_roles": ListPermittedRolesData,
+    "create_token": CreateTokenData, "create_host": CreateHostData}
 
 
 def main(url, username, key):
@@ -16,8 +30,9 @@ def main(url, username, key):
         ssl_verification_mode=SslVerificationMode.TRUST_STORE, async_mode=False)
     for line in sys.stdin:
         method, arguments, named = json.loads(line)
-        if method == "rotate_other_api_key":
-            arguments = [Resource(*arguments)]
+        if method in OF_ONE:
+            arguments = [OF_ONE[method](*arguments, **named)]
+            named = {}
         try:
             result = getattr(client, method)(*arguments, **named)
             answer = {"result": result.decode() if isinstance(result, bytes) else result}

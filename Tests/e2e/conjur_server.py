@@ -44,15 +44,15 @@ class Refusal(Exception):
                        json.dumps(error).encode() if code else b"")
 
 
-def not_found(identifier):
-    return Refusal(404, "not_found", f"CONJ00076E Variable {ACCOUNT}:variable:{identifier} is empty or not found.")
+def not_found(account, identifier):
+    return Refusal(404, "not_found", f"CONJ00076E Variable {account}:variable:{identifier} is empty or not found.")
 
 
 class ConjurServer:
     """`variables` maps an id to its values, oldest first; `branches` are the policies that variables can be made in."""
 
-    def __init__(self, tls=None):
-        self.tls = tls
+    def __init__(self, tls=None, account=ACCOUNT, base=""):
+        self.tls, self.account, self.base = tls, account, base
         self.variables = collections.defaultdict(list)
         self.branches = {"root"}
         self.api_keys = {"admin": "admin-api-key"}
@@ -87,7 +87,7 @@ class ConjurServer:
 
     @property
     def url(self):
-        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}{self.base}"
 
     def put(self, identifier, *values):
         """Behind Airlock's back."""
@@ -117,6 +117,9 @@ class ConjurServer:
 
     def answer(self, method, target, headers, body, certificate):
         path, _, query = target.partition("?")
+        if not path.startswith(f"{self.base}/"):
+            return 404, [("Content-Type", "text/html")], b"<html>No such page.</html>"
+        path = path.removeprefix(self.base)
         # An id keeps its slashes as %2F; what is decoded is decoded once, and a plus in a path is a plus.
         parts = [urllib.parse.unquote(part, errors="strict") for part in path.strip("/").split("/")]
         fields = dict(urllib.parse.parse_qsl(query, keep_blank_values=True, errors="strict"))
@@ -125,7 +128,7 @@ class ConjurServer:
         self.authorized(headers.get("Authorization", ""))
         match method, parts:
             case "GET", ["whoami"]:
-                return as_json({"account": ACCOUNT, "username": "admin"})
+                return as_json({"account": self.account, "username": "admin"})
             case "GET", ["secrets"]:
                 return as_json(self.batch(fields.get("variable_ids", "")))
             case "GET", ["secrets", str(account), "variable", *identifier]:
@@ -167,7 +170,7 @@ class ConjurServer:
         elif service.startswith(("authn-cert/", "authn-k8s/")) or service == "authn" and not body:
             host = self.hosts_by_certificate.get((service, certificate))
             host = host if login in (None, host) else None
-        if account != ACCOUNT or host is None:
+        if account != self.account or host is None:
             raise Refusal(401)
         return self.issue(host)
 
@@ -181,18 +184,18 @@ class ConjurServer:
                 raise Refusal(401)
 
     def visible(self, account, identifier):
-        return account == ACCOUNT and identifier in self.variables and identifier not in self.hidden
+        return account == self.account and identifier in self.variables and identifier not in self.hidden
 
     def value(self, account, identifier, version=None):
         with self.lock:
             if not self.visible(account, identifier):
-                raise not_found(identifier)
+                raise not_found(self.account, identifier)
             if identifier in self.denied:
                 raise Refusal(403)
             values = self.variables[identifier]
             number = len(values) if version is None else int(version)
             if not 1 <= number <= len(values):
-                raise not_found(identifier)
+                raise not_found(self.account, identifier)
             return values[number - 1]
 
     def batch(self, text):
@@ -204,14 +207,14 @@ class ConjurServer:
         if len(set(ids)) != len(ids):
             raise Refusal(422, "duplicate_variable", "CONJ00078E")
         with self.lock:
-            prefix = f"{ACCOUNT}:variable:"
+            prefix = f"{self.account}:variable:"
             names = [name.removeprefix(prefix) for name in ids]
             for name, full in zip(names, ids):
-                if not full.startswith(prefix) or not self.visible(ACCOUNT, name):
-                    raise not_found(name)
+                if not full.startswith(prefix) or not self.visible(self.account, name):
+                    raise not_found(self.account, name)
             if self.denied & set(names):
                 raise Refusal(403)
-            values = {full: self.value(ACCOUNT, name) for name, full in zip(names, ids)}
+            values = {full: self.value(self.account, name) for name, full in zip(names, ids)}
         try:
             return {full: value.decode() for full, value in values.items()}
         except UnicodeDecodeError:
@@ -220,7 +223,7 @@ class ConjurServer:
     def set(self, account, identifier, value):
         with self.lock:
             if not self.visible(account, identifier):
-                raise not_found(identifier)
+                raise not_found(self.account, identifier)
             if identifier in self.denied:
                 raise Refusal(403)
             if not value.strip():
@@ -229,7 +232,7 @@ class ConjurServer:
 
     def load(self, account, branch, text):
         with self.lock:
-            if account != ACCOUNT or branch not in self.branches:
+            if account != self.account or branch not in self.branches:
                 raise Refusal(404, "not_found", f"Policy '{branch}' not found in account '{account}'")
             if self.busy:
                 self.busy -= 1
@@ -254,7 +257,7 @@ class ConjurServer:
         if limit is None and (self.list_limit or "offset" in fields):
             limit = self.list_limit or 10
         offset = int(fields.get("offset", 0))
-        return [{"id": f"{ACCOUNT}:variable:{name}", "owner": f"{ACCOUNT}:user:admin", "permissions": [],
+        return [{"id": f"{self.account}:variable:{name}", "owner": f"{self.account}:user:admin", "permissions": [],
                  "annotations": [], "secrets": []} for name in ids[offset:][:limit]]
 
 

@@ -126,6 +126,21 @@ def test_an_older_version_is_the_one_that_was_asked_for(front):
     assert reads[1].data["metadata"]["version"] == 1
 
 
+def test_another_account_at_an_address_with_a_path(front):
+    conjur = ConjurServer(account="acme/eu 1", base="/api/conjur")
+    conjur.api_keys["host/airlock"] = API_KEY
+    conjur.branches.add("prod/airflow")
+    try:
+        here = front(server=conjur, kwargs={"account": "acme/eu 1"})
+        here.put("connections/pg", URI.format("pg"))
+        assert data(here.read("connections/pg")) == {"conn_uri": URI.format("pg")}
+        here.write("variables/new", {"value": "one"})
+        assert here.values("variables/new") == [b"one"]
+        assert here.client.list("/v1/airflow/metadata/").data["keys"] == ["connections/", "variables/"]
+    finally:
+        conjur.stop()
+
+
 def test_fifty_readers_at_once_cost_one_login_and_one_read(front):
     front = front()
     front.put("connections/pg", URI.format("pg"))

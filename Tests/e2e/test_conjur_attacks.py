@@ -8,7 +8,10 @@ import urllib.parse
 import pytest
 import yaml
 
+import fault_proxy as faults
 from audited import entries
+from front import at_once
+from servers import wait_until
 from test_conjur_surface import Surface, permit, quoted, surface  # a fixture among them
 from wire import Connection
 
@@ -153,6 +156,60 @@ def test_a_change_here_is_seen_at_once_where_reads_are_answered_from_memory(surf
     assert read().status == 404
 
 
+
+
+def test_a_kept_value_is_no_way_round_a_right_and_serves_on_while_openbao_is_away(front):
+    here = front(start=False, ttl="1s")
+    here.config["conjur_mount"] = "airflow"
+    here.start()
+    here.upstream.write("kept", {"key": "one"})
+    surface = Surface.__new__(Surface)
+    surface.open = Connection(here.airlock, token=None)
+    surface.admin = surface.login("admin", (here.airlock.data / "conjur-admin-api-key").read_text().strip())
+    _, key = surface.host("web")
+    web = surface.login("host/web", key)
+    assert surface.get("kept").text == "one" and surface.get("kept").headers["X-Cache"] == "HIT"
+    here.proxy.forget()
+    assert surface.get("kept", web).status == 404 and web("GET", "/secrets?variable_ids=default:variable:kept").status == 404
+    assert surface.set("kept", "two", web).status == 404
+    assert here.proxy.count("read") == 0, "OpenBao was asked for somebody without a right"
+    with here.proxy.failing(faults.refuse):
+        wait_until(lambda: surface.get("kept").headers["X-Cache"] == "STALE", "the ttl is over")
+        assert surface.get("kept").text == "one" and surface.get("kept", web).status == 404
+        for answer in [surface.get("never"), surface.set("kept", "two"), surface.admin("GET", "/resources/default/variable")]:
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "1"), answer
+    wait_until(lambda: surface.get("kept").headers["X-Cache"] != "STALE", "OpenBao is back")
+    assert surface.get("kept").text == "one", "a write that was refused was done"
+    surface.open.close()
+
+
+def test_reads_are_counted_and_it_is_remembered_who_read_last(surface):
+    surface.make("connections/pg", "postgres://")
+    surface.make("connections/other", "postgres://")
+    surface.get("connections/pg")
+    found = {one["path"]: one["last_reader"] for one in surface.root.get("/api/v2/inventory").json["inventory"]}
+    assert found["conjur/connections/pg"]["display_name"] == "conjur-admin" and found["conjur/connections/other"] is None
+    assert 'airlock_request_seconds_count{surface="conjur"}' in surface.root.get("/v1/sys/metrics").text
+
+
+def test_writes_that_race_the_unmounting_are_done_or_refused_and_leave_nothing(tmp_path, start_airlock):
+    surface = Surface(start_airlock, tmp_path, conjur_mount="secret")
+    surface.make("key", "value")
+    header = token_header(json.loads(surface.token("admin", surface.key).body))
+
+    def work(n):
+        if n == 0:
+            assert surface.root.delete("/v1/sys/mounts/secret").status == 204
+            return {204}
+        client = Connection(surface.airlock, token=None)
+        return {client.post("/secrets/default/variable/key", f"value {i}", headers=header).status for i in range(60)}
+
+    statuses = set().union(*at_once(5, work)) - {204}
+    assert 404 in statuses and statuses <= {201, 404}, statuses
+    assert [surface.get("key").status, surface.set("key", "x").status, surface.load("- !variable b").status] == [404] * 3
+    assert surface.root.post("/v1/sys/mounts/secret", {"type": "kv-v2"}).status == 204
+    assert surface.get("key").status == 404 and surface.root.list("/v1/secret/metadata").status == 404
+    assert surface.set("key", "anew").status == 201 and surface.get("key").text == "anew"
 
 
 def test_a_request_with_a_body_where_none_belongs_leaves_the_connection_in_step(surface):

@@ -135,7 +135,8 @@ struct Surfaces: HTTPResponder {
             case .typed: return try await typed.respond(to: request, source: source, logger: context.logger)
             case .conjur:
                 guard let conjur else { return VaultResponse.rendered(AirlockError.absent) }
-                return try await conjur.respond(to: request, source: source, logger: context.logger)
+                return try await conjur.respond(
+                    to: request, source: source, certificates: context.certificates, logger: context.logger)
             case nil: return VaultResponse.rendered(AirlockError.absent)
             }
         } catch let early as VaultResponse.Early {

@@ -103,8 +103,8 @@ def test_what_does_not_log_in_gets_nothing(airlock):
         assert litellm.connection.get("/secrets/default/variable/litellm%2Fkey", headers=litellm.header).status == 401
 
 
-def test_a_client_certificate_does_no_harm_beside_an_api_key_and_does_not_log_in_alone(tmp_path, start_airlock):
-    """`CYBERARK_CLIENT_CERT` and `_CLIENT_KEY`; docs/litellm.md says so."""
+def test_a_client_certificate_logs_in_where_a_role_of_the_cert_login_gives_the_policy(tmp_path, start_airlock):
+    """`CYBERARK_CLIENT_CERT` and `_CLIENT_KEY`, with `CYBERARK_API_KEY` and without."""
     authority, clients = Authority(tmp_path, "servers"), Issuer(tmp_path, "clients")
     certificate, key = authority.issue("server")
     (tmp_path / "config.json").write_text(json.dumps({"conjur_mount": "litellm", "mounts": {"litellm": {"backend": "embedded"}}}))
@@ -112,10 +112,40 @@ def test_a_client_certificate_does_no_harm_beside_an_api_key_and_does_not_log_in
         "--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--config", str(tmp_path / "config.json"))
     airlock.tls, airlock.authority = authority.client(), authority
     api_key = (airlock.data / "conjur-admin-api-key").read_text().strip()
-    shown = clients.client("litellm", name="admin")
-    assert LiteLLM(airlock, "admin", "", certificate=shown).answer.status == 401
-    litellm = LiteLLM(airlock, "admin", api_key, certificate=shown)
+    shown, other = clients.client("litellm", name="litellm"), clients.client("other", name="other")
+    stranger = Issuer(tmp_path, "strangers").client("stranger", name="litellm")
+    root = Connection(airlock)
+
+    def status(username="admin", key="", certificate=shown):
+        return LiteLLM(airlock, username, key, certificate=certificate).answer.status
+
+    def role(**fields):
+        assert root.post("/v1/auth/cert/certs/litellm", {"certificate": clients.pem, "allowed_common_names": "litellm"} | fields).status == 204
+
+    assert status() == 401, "there is no cert login"
+    assert root.post("/v1/sys/auth/cert", {"type": "cert"}).status == 204
+    assert status() == 401, "it has no role"
+    role(token_policies="default,conjur-host-web,conjur-user-adminx")
+    assert status() == 401, "its role gives another policy"
+    assert root.post("/v1/auth/cert/certs/other", {"certificate": clients.pem, "token_policies": "other"}).status == 204
+    role(token_policies="conjur-user-admin", token_ttl="8m", token_bound_cidrs="10.0.0.0/8")
+    assert status() == 401, "from another address"
+    role(token_policies="conjur-user-admin", token_ttl="8m", token_bound_cidrs="127.0.0.1/32")
+    litellm = LiteLLM(airlock, "admin", "", certificate=shown)
     assert litellm.write("litellm/key", "sk-1") == (201, 201) and litellm.read("litellm/key") == "sk-1"
+    assert root.post("/v1/auth/token/lookup", {"token": litellm.answer.json["signature"]}).data["ttl"] <= 480
+    assert [status(certificate=one) for one in (other, stranger, None)] == [401] * 3
+    # The policy of a host that is not there lets in nobody as that host.
+    assert status("host%2Fweb") == 401
+    # Where there is a key, the key counts.
+    assert (status(key=api_key), status(key=api_key, certificate=stranger), status(key="wrong")) == (200, 200, 401)
+    made = litellm.connection.post("/policies/default/policy/root", "- !host web", headers=litellm.header)
+    assert made.status == 201 and status("host%2Fweb") == 401
+    role(token_policies="conjur-host-web")
+    host = LiteLLM(airlock, "host%2Fweb", "", certificate=shown)
+    assert host.answer.status == 200 and host.read("litellm/key") is None and status() == 401
+    assert 'airlock_logins_total{mount="conjur",result="ok"}' in root.get("/v1/sys/metrics").text
+    root.close()
 
 
 AUTHENTICATE = r"""TOKEN=$(curl -s -X POST http://conjur.example.com:8080/authn/default/admin/authenticate \

@@ -11,19 +11,50 @@ enum ConjurLoginRoutes {
         return ConjurResponse(body: .text(key))
     }
 
+    /// By an API key; who sends none is asked for a certificate, as LiteLLM has it.
     static let authenticate: ConjurSurface.Handler = { call in
-        guard let key = String(validating: call.body, as: UTF8.self), !key.isEmpty else {
-            throw AirlockError.invalidToken
+        let metrics = call.services.metrics
+        let issued: IssuedToken
+        do {
+            issued = try await call.body.isEmpty ? byCertificate(call) : byKey(call)
+        } catch let error as AirlockError {
+            metrics.add(.logins, metricLabel, "refused")
+            throw error
         }
-        let login = call["login"]
-        let issued = try await call.account.authenticate(login: login, key: SecretText(key), source: call.source)
-        let token = ConjurSurface.accessToken(issued, login: login)
+        metrics.add(.logins, metricLabel, "ok")
+        let token = ConjurSurface.accessToken(issued, login: call["login"])
         var response = ConjurResponse(body: .json(token), issued: issued)
         if call.wantsBase64 {
             response.body = .text(SecretText(Data(token.bytes).base64EncodedString()))
             response.headers[.contentEncoding] = "base64"
         }
         return response
+    }
+
+    /// No auth mount has this name: theirs end in a slash.
+    private static let metricLabel = "conjur"
+
+    private static func byKey(_ call: ConjurCall) async throws -> IssuedToken {
+        guard let key = String(validating: call.body, as: UTF8.self) else { throw AirlockError.invalidToken }
+        return try await call.account.authenticate(login: call["login"], key: SecretText(key), source: call.source)
+    }
+
+    /// The token of the cert login at `auth/cert/`, by those of its roles that give the policy of the login in the path: who
+    /// has such a certificate could get that token there, too.
+    private static func byCertificate(_ call: ConjurCall) async throws -> IssuedToken {
+        let services = call.services
+        guard let role = ConjurAccount.role(login: call["login"]), try call.account.record(role) != nil,
+            let mount = services.registry.authMount(named: "cert/"), mount.engine == .cert
+        else { throw AirlockError.invalidToken }
+        let policy = ConjurRules.policyName(role)
+        let roles = CertRoles(storage: services.storage, mount: mount, now: services.now)
+        do {
+            let fitting = try roles.roles(named: "").filter { $0.role.token.policies.contains(policy) }
+            let match = try await CertMatch.find(try await call.certificates.der(), among: fitting, at: services.now())
+            return try await roles.login(match.name, match.role, match.client, source: call.source)
+        } catch let error as AirlockError where error.code != .broken {
+            throw AirlockError.invalidToken
+        }
     }
 
     /// Of one's own by name and API key; of another by a right to change the policy that it was loaded with.

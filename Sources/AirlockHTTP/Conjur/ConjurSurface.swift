@@ -29,7 +29,7 @@ struct ConjurSurface: Sendable {
         let method: HTTPRequest.Method
         let template: PathTemplate
         let query: [String]
-        /// Whether no token is needed: the handler looks at the API key that is sent instead.
+        /// Whether no token is needed: the handler looks at the API key or the certificate instead.
         let isOpen: Bool
         let handler: Handler
 
@@ -74,9 +74,11 @@ struct ConjurSurface: Sendable {
         return bare.hasPrefix("/") && roots.contains(bare.dropFirst().prefix { $0 != "/" })
     }
 
-    func respond(to request: Request, source: String?, logger: Logger) async throws -> Response {
+    func respond(
+        to request: Request, source: String?, certificates: ClientCertificates, logger: Logger
+    ) async throws -> Response {
         do {
-            return try await answer(request, source: source).rendered()
+            return try await answer(request, source: source, certificates: certificates).rendered()
         } catch {
             return try ConjurSurface.rendered(error, logger: logger)
         }
@@ -87,7 +89,9 @@ struct ConjurSurface: Sendable {
         return ConjurError(try Surfaces.explained(error, logger: logger)).response.rendered()
     }
 
-    private func answer(_ request: Request, source: String?) async throws -> ConjurResponse {
+    private func answer(
+        _ request: Request, source: String?, certificates: ClientCertificates
+    ) async throws -> ConjurResponse {
         let target = (request.head.path ?? "/").split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         guard let path = PercentEncoding.decode(target[0].dropFirst()),
             let query = PercentEncoding.query(target.count == 2 ? target[1] : "")
@@ -111,7 +115,8 @@ struct ConjurSurface: Sendable {
             let principal = isOpen ? nil : try await principal(try token.get(), source: source)
             let call = ConjurCall(
                 surface: self, principal: principal, captures: captures, query: try fields(query, line),
-                headers: request.headers, body: try await body(of: request, line), source: source)
+                headers: request.headers, body: try await body(of: request, line), source: source,
+                certificates: certificates)
             try await trail?.begin(principal, body: call.audited, query: query)
             if let named = captures["account"], named != ConjurAccount.name {
                 if line.isOpen { throw AirlockError.invalidToken }
@@ -204,6 +209,7 @@ struct ConjurCall: Sendable {
     let body: [UInt8]
     /// The client's address.
     let source: String?
+    let certificates: ClientCertificates
 
     var account: ConjurAccount { surface.account }
     var services: Services { surface.services }

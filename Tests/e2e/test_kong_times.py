@@ -13,7 +13,7 @@ from servers import wait_until
 TTL, RESURRECT_TTL = 1, 2
 TIMES = {"ttl": f"{TTL}s", "negative_ttl": "1s", "max_stale": f"{TTL + RESURRECT_TTL}s"}
 NO_ANSWERS = {
-    "refused": faults.refuse, "500": faults.answer(500, {"errors": ["internal error"]}),
+    "refused": faults.refuse,
     "404 with a message": faults.answer(404, {"errors": ["no handler for route"]}), "404 of a gateway": faults.html(404)}
 
 

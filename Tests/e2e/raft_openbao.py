@@ -17,18 +17,20 @@ listener "tcp" {{
   address     = "127.0.0.1:{port}"
   tls_disable = true
 }}
-audit "file" "requests" {{
-  options = {{ file_path = "{folder}/audit.log" }}
-}}
 api_addr      = "http://127.0.0.1:{port}"
 cluster_addr  = "http://127.0.0.1:{cluster_port}"
 disable_mlock = true
 """
+AUDIT = """
+audit "file" "requests" {{
+  options = {{ file_path = "{folder}/audit.log" }}
+}}
+"""
 
 
 class RaftOpenBao:
-    def __init__(self, folder, more=""):
-        """`more` is added to the configuration."""
+    def __init__(self, folder, more="", audit=True):
+        """`more` is added to the configuration. Without its audit log OpenBao is as fast as it can be."""
         self.folder = pathlib.Path(folder)
         (self.folder / "raft").mkdir(parents=True)
         port = servers.free_port()
@@ -36,7 +38,8 @@ class RaftOpenBao:
         self.url = f"http://127.0.0.1:{port}"
         self.host_and_port = ("127.0.0.1", port)
         self.config = self.folder / "openbao.hcl"
-        self.config.write_text(CONFIG.format(folder=self.folder, port=port, cluster_port=cluster_port) + more)
+        config = CONFIG + AUDIT if audit else CONFIG
+        self.config.write_text(config.format(folder=self.folder, port=port, cluster_port=cluster_port) + more)
         self.token = self.key = self.process = None
         self.start()
 

@@ -34,7 +34,7 @@ class Bench:
     def __init__(self, folder, options):
         self.folder, self.client, self.before = folder, Client(folder), options.before
         self.rounds, self.seconds = (3, 1) if options.quick else (5, 5)
-        self.cached, self.many, self.uris = (20_000, 50_000, 100_000) if options.quick else (100_000, 1_000_000, 1_000_000)
+        self.cached, self.many, self.uris = (10_000, 20_000, 100_000) if options.quick else (100_000, 1_000_000, 1_000_000)
         self.rounds, self.seconds = options.rounds or self.rounds, options.seconds or self.seconds
         self.made = 0
 

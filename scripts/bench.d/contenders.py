@@ -65,7 +65,11 @@ class Vault:
 
     def memory(self):
         """Resident, in MB."""
-        return resident(self.pid)
+        return resident(self.pid, "VmRSS")
+
+    def memory_of_its_own(self):
+        """Without what is mapped from files, the program and its libraries among them."""
+        return resident(self.pid, "RssAnon")
 
 
 class Airlock(Vault):
@@ -79,9 +83,9 @@ class Airlock(Vault):
             assert not refused, f"a batch was not written whole: {refused[0]}"
 
 
-def resident(pid):
+def resident(pid, kind):
     with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) / 1024
+        return next(int(line.split()[1]) for line in status if line.startswith(f"{kind}:")) / 1024
 
 
 @contextlib.contextmanager

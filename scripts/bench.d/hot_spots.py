@@ -41,6 +41,11 @@ def perf_report(data, *arguments):
     return [(float(found[1]), found[2]) for found in map(LINE.match, done.stdout.splitlines()) if found]
 
 
+def of_airlock(lines):
+    """Without witnesses (TW), which only call what is listed too."""
+    return [(share, name) for share, name in lines if OURS.match(name) and not name.endswith("TW")]
+
+
 def by_perf(bench):
     """Tables by library and by function, or None where perf cannot sample."""
     seconds = max(2, bench.seconds)
@@ -64,10 +69,9 @@ def by_perf(bench):
         inclusive = perf_report(data, "--children", "-F", "overhead_children,sym")
     if not functions:
         return None
-    ours = [(share, name) for share, name in inclusive if OURS.match(name) and not name.endswith("TW")]  # TW: a witness, which only calls
     return [
         (["of the time, by library"], shown(libraries)), (["of the time, by function alone"], shown(functions)),
-        (["of the time, by Airlock's own functions and what they call"], shown(ours))]
+        (["of the time, by Airlock's own functions and what they call"], shown(of_airlock(inclusive)))]
 
 
 def by_callgrind(bench):
@@ -76,14 +80,16 @@ def by_callgrind(bench):
         server.dump()
         server.hits(HITS)
         counted = server.dump()
-    tables = []
-    for title, options in [("alone", []), ("and what it calls", ["--inclusive=yes"])]:
+
+    def annotated(*options):
         done = subprocess.run(
-            ["callgrind_annotate", "--threshold=95", *options, counted], capture_output=True, text=True, timeout=300)
-        found = [CALLGRIND_LINE.match(line) for line in done.stdout.splitlines()]
-        lines = [(float(one[1]), one[2]) for one in found if one]
-        tables.append(([f"of the instructions, by function {title}"], shown(lines)))
-    return tables
+            ["callgrind_annotate", "--threshold=100", *options, counted], capture_output=True, text=True, timeout=300)
+        return [(float(one[1]), one[2]) for one in map(CALLGRIND_LINE.match, done.stdout.splitlines()) if one]
+
+    return [
+        # What has not returned at the dump is given the instructions of all that it called.
+        (["of the instructions, by function alone"], shown([line for line in annotated() if line[0] < 50])),
+        (["of the instructions, by Airlock's own functions and what they call"], shown(of_airlock(annotated("--inclusive=yes"))))]
 
 
 def profile(bench):

@@ -39,7 +39,7 @@ def write(path, bench, about, results, failures, seconds):
     asked = [goal for goal in goals if goal.least is not None]
     if asked:
         picture = path.with_suffix(".svg")
-        picture.write_text(chart.svg([(f"{goal.what}, {goal.unit}", goal.share, figure(goal)) for goal in asked]))
+        picture.write_text(chart.svg([(goal.what, goal.share, figure(goal)) for goal in asked]))
         text += [f"![How far each row gets, on a logarithmic scale, the line being what is asked at least]({picture.name})", ""]
     text += ["## Machine and versions", "", *table(["", ""], about)]
     for result in results.values():

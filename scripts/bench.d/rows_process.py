@@ -14,14 +14,19 @@ from measure import Goal, Result, in_turns
 HERE = pathlib.Path(__file__).parent
 
 
+def both(vault):
+    return vault.memory(), vault.memory_of_its_own()
+
+
 def memory(bench):
     count = bench.cached
     idle = []
     for _ in range(bench.rounds):
         with airlock(bench.new("idle")) as vault:
-            idle.append(vault.memory())
+            idle.append(both(vault))
+    idle = tuple(statistics.median(values) for values in zip(*idle))
     with openbao(bench.new("openbao")) as bao:
-        empty_bao = bao.memory()
+        empty_bao = both(bao)
         folder = bench.new("front")
         with front(folder, bao) as cached:
             bench.say(f"writing {count:,} secrets to OpenBao and reading each through Airlock")
@@ -30,32 +35,33 @@ def memory(bench):
             token = cached.token()
             for _ in range(2):  # from OpenBao, then from the cache
                 cached.read_each(bench.client, count, token)
-            full = cached.memory()
+            full = both(cached)
         starts = [start(folder, cached, token, count) for _ in range(bench.rounds)]
-        full_bao = bao.memory()
+        full_bao = both(bao)
     with airlock(bench.new("own")) as own:
         own.fill(bench.client, count)
         token = own.token()
         for _ in range(2):
             own.read_each(bench.client, count, token)
-        full_own = own.memory()
+        full_own = both(own)
 
     ready, first = (statistics.median(times) for times in zip(*starts))
-    resident_rows = [
-        ["Airlock, idle, nothing stored", f"{statistics.median(idle):.1f} MB"],
-        [f"Airlock before OpenBao, {count:,} cached", f"{full:.1f} MB"],
-        [f"Airlock, {count:,} in its own store, each read twice", f"{full_own:.1f} MB"],
-        ["OpenBao in development mode, idle, nothing stored", f"{empty_bao:.1f} MB"],
-        [f"OpenBao in development mode, {count:,} stored (in memory)", f"{full_bao:.1f} MB"]]
+    found = {
+        "Airlock, idle, nothing stored": idle,
+        f"Airlock before OpenBao, {count:,} cached": full,
+        f"Airlock, {count:,} in its own store, each read twice": full_own,
+        "OpenBao in development mode, idle, nothing stored": empty_bao,
+        f"OpenBao in development mode, {count:,} stored (in memory)": full_bao}
     start_rows = [[f"Airlock before OpenBao, {count:,} cached", f"{1000 * ready:.0f} ms", f"{1000 * first:.0f} ms"]]
-    full_goal = (150, 100) if count >= 100_000 else (None, None)
+    bars = (150, 100) if count >= 100_000 else (None, None)  # asked of so many
     return Result(
         "Memory and start",
-        [Goal("Airlock, idle: resident memory", statistics.median(idle), "MB", 30, 20, is_most=True),
-         Goal(f"Airlock, {count:,} cached secrets of 400 bytes: resident memory", full, "MB", *full_goal, is_most=True),
+        [Goal("Airlock, idle: resident memory", idle[0], "MB", 30, 20, is_most=True),
+         Goal(f"Airlock, {count:,} cached secrets of 400 bytes: resident memory", full[0], "MB", *bars, is_most=True),
          Goal(f"Airlock, start to ready with {count:,} cached secrets", 1000 * ready, "ms", 150, 50, is_most=True),
-         Goal("the same, to the first cached answer", 1000 * first, "ms", None, None, is_most=True)],
-        [(["resident"], resident_rows), (["`ready` is printed", "a cached secret is answered"], start_rows)],
+         Goal("the same, to the first cached answer", 1000 * first, "ms", is_most=True)],
+        [(["resident", "of that, not of files"], [[who, *(f"{value:.1f} MB" for value in pair)] for who, pair in found.items()]),
+         (["`ready` is printed", "a cached secret is answered"], start_rows)],
         ["A start is from `exec` on, with the files in the system's cache, and ends when the line `airlock ready` is there. Each "
          "secret was read twice before the memory was looked at, the second time as a `HIT`."])
 

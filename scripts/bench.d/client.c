@@ -59,21 +59,17 @@ static void append(struct session *s, const char *text, size_t length) {
 }
 
 static void prepare(struct session *s) {
-    const char *from = requests[s->step], *brace;
+    char number[24];
     s->sent = s->to_send = s->got = 0;
-    while ((brace = strchr(from, '{'))) {
-        append(s, from, brace - from);
-        from = brace + 1;
-        if (!strncmp(brace, "{n}", 3)) {
-            char number[24];
+    for (const char *from = requests[s->step]; *from;) {
+        if (!strncmp(from, "{n}", 3)) {
             append(s, number, snprintf(number, sizeof number, "%ld", s->number));
-            from = brace + 3;
-        } else if (!strncmp(brace, "{token}", 7)) {
+            from += 3;
+        } else if (!strncmp(from, "{token}", 7)) {
             append(s, s->token, strlen(s->token));
-            from = brace + 7;
-        } else append(s, brace, 1);
+            from += 7;
+        } else append(s, from++, 1);
     }
-    append(s, from, strlen(from));
 }
 
 static void push(struct session *s) {
@@ -93,12 +89,16 @@ static void open_connection(struct session *s) {
     if (connect(s->socket, (struct sockaddr *)&server, sizeof server) && errno != EINPROGRESS) fail("connect", errno);
 }
 
+static void close_connection(struct session *s) {
+    close(s->socket);
+    s->socket = -1;
+}
+
 /* Where there is time left and a session to make. */
 static void begin(struct session *s) {
     s->begun = now();
     if (s->begun >= end || (most_sessions && next_number > most_sessions)) {
-        if (s->socket >= 0) close(s->socket);
-        s->socket = -1;
+        if (s->socket >= 0) close_connection(s);
         alive--;
         return;
     }
@@ -139,10 +139,7 @@ static void finish(struct session *s) {
         if (!(seconds_taken = realloc(seconds_taken, room * sizeof *seconds_taken))) fail("no memory", room);
     }
     seconds_taken[finished++] = now() - s->begun;
-    if (is_fresh) {
-        close(s->socket);
-        s->socket = -1;
-    }
+    if (is_fresh) close_connection(s);
     begin(s);
 }
 
@@ -162,17 +159,13 @@ static void pull(struct session *s) {
 }
 
 static void read_requests(void) {
-    size_t room = 0;
-    while (request_count < MOST_REQUESTS && getdelim(&requests[request_count], &room, 0, stdin) > 0) {
-        request_count++;
-        room = 0;
-    }
+    for (size_t size = 0; getdelim(&requests[request_count], &size, 0, stdin) > 0; size = 0)
+        if (++request_count == MOST_REQUESTS) fail("one session makes fewer requests than", MOST_REQUESTS);
     if (!request_count) fail("no request on standard input", 0);
 }
 
 static int order(const void *a, const void *b) {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
+    return (*(const float *)a > *(const float *)b) - (*(const float *)a < *(const float *)b);
 }
 
 int main(int count, char **given) {
@@ -184,20 +177,17 @@ int main(int count, char **given) {
     most_sessions = atol(given[4]);
     is_fresh = !strcmp(given[5], "fresh");
     loop = epoll_create1(EPOLL_CLOEXEC);
-    double begun = now(), patience;
+    double begun = now();
     end = begun + atof(given[3]);
-    patience = end + 30;
     struct session *sessions = calloc(at_once, sizeof *sessions);
     if (!sessions || loop < 0) fail("no memory", errno);
-    alive = at_once;
-    for (int i = 0; i < at_once; i++) {
-        sessions[i].socket = -1;
-        begin(&sessions[i]);
-    }
-    while (alive > 0) {
+    for (int i = 0; i < at_once; i++, alive++) sessions[i].socket = -1;
+    for (int i = 0; i < at_once; i++) begin(&sessions[i]);
+    for (int quiet = 0; alive > 0;) {
         struct epoll_event events[64];
         int ready = epoll_wait(loop, events, 64, 1000);
-        if (now() > patience) fail("answers are missing 30 s after the end; sessions that wait", alive);
+        quiet = ready > 0 ? 0 : quiet + 1;
+        if (quiet == 30) fail("no answer came for 30 s; sessions that wait", alive);
         for (int i = 0; i < ready; i++) {
             struct session *s = events[i].data.ptr;
             if (s->sent < s->to_send) push(s);
@@ -207,6 +197,6 @@ int main(int count, char **given) {
     double taken = now() - begun;
     if (!finished) fail("no session came to its end", 0);
     qsort(seconds_taken, finished, sizeof *seconds_taken, order);
-    printf("{\"sessions\": %ld, \"seconds\": %.4f, \"p50\": %.6f, \"p99\": %.6f}\n", finished, taken,
+    printf("{\"count\": %ld, \"seconds\": %.4f, \"p50\": %.6f, \"p99\": %.6f}\n", finished, taken,
         seconds_taken[(finished - 1) / 2], seconds_taken[(long)((finished - 1) * 0.99)]);
 }

@@ -4,6 +4,7 @@ free ports of loopback, keep what they keep in the benchmark's own folder, and a
 import contextlib
 import functools
 import json
+import os
 import subprocess
 
 import servers
@@ -63,6 +64,17 @@ class Vault:
     def read_each(self, client, count, token):
         client.run(self.port, [request("GET", self.path("s{n}"), token)], count=count)
 
+    def processor(self):
+        """Seconds of processor time so far, the kernel's for it included, and that of its workers."""
+        with open(f"/proc/{self.pid}/task/{self.pid}/children") as children:
+            return sum(map(ticks, [self.pid, *children.read().split()])) / os.sysconf("SC_CLK_TCK")
+
+    def under(self, load):
+        """What the load measured, and what one request took of the processor."""
+        before = self.processor()
+        figures = load()
+        return figures | {"processor": (self.processor() - before) / figures["count"]}
+
     def memory(self):
         """Resident, in MB."""
         return resident(self.pid, "VmRSS")
@@ -81,6 +93,11 @@ class Airlock(Vault):
             answer = done(self.client.post("/api/v2/secrets/batch", {"mount_point": "secret", "actions": actions}))
             refused = [result["status"] for result in answer.json["results"] if result["status"] != 200]
             assert not refused, f"a batch was not written whole: {refused[0]}"
+
+
+def ticks(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        return sum(map(int, stat.read().rsplit(")", 1)[1].split()[11:13]))
 
 
 def resident(pid, kind):

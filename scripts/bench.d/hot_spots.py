@@ -1,9 +1,10 @@
 """Where a hit's time goes: by `perf` where that works, else by callgrind."""
 
+import concurrent.futures
 import contextlib
 import re
+import shutil
 import subprocess
-import threading
 
 import callgrind
 from contenders import SECRET, airlock
@@ -48,20 +49,18 @@ def of_airlock(lines):
 
 def by_perf(bench):
     """Tables by library and by function, or None where perf cannot sample."""
+    if not shutil.which("perf"):
+        return None
     seconds = max(2, bench.seconds)
     with airlock(bench.new("profiled")) as vault:
         vault.write("pg", SECRET)
         token, data = vault.token(), bench.folder / f"perf-{vault.pid}"
-        load = threading.Thread(target=wrk, args=(vault.url + vault.path("pg"), seconds + 1), kwargs={"headers": {"X-Vault-Token": token}})
-        load.start()
-        try:
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            load = pool.submit(wrk, vault.url + vault.path("pg"), seconds + 1, headers={"X-Vault-Token": token})
             done = subprocess.run(
                 ["perf", "record", "-q", "-g", "-F", "997", "-p", str(vault.pid), "-o", data, "--", "sleep", str(seconds)],
                 capture_output=True, text=True, timeout=seconds + 60)
-        except FileNotFoundError:
-            return None
-        finally:
-            load.join()
+            load.result()
         if done.returncode != 0:
             return None
         libraries = perf_report(data, "--no-children", "-F", "overhead,dso")

@@ -16,14 +16,15 @@ class LoadError(Exception):
 
 
 def read_wrk(printed):
-    """Requests a second and the 99th percentile in seconds. A round in which anything went wrong does not count."""
+    """Requests, those a second, and the 99th percentile in seconds. A round in which anything went wrong does not count."""
     if wrong := re.search(r"^\s*(Non-2xx or 3xx responses: .*|Socket errors: .*)$", printed, re.MULTILINE):
         raise LoadError(f"wrk: {wrong[1]}")
     rate = re.search(r"^Requests/sec:\s+([\d.]+)$", printed, re.MULTILINE)
     p99 = re.search(r"^\s+99%\s+([\d.]+)(us|ms|s|m)$", printed, re.MULTILINE)
-    if not rate or not p99 or float(rate[1]) == 0:
+    count = re.search(r"^\s+(\d+) requests in ", printed, re.MULTILINE)
+    if not rate or not p99 or not count or int(count[1]) == 0:
         raise LoadError("wrk had no answer in its time")
-    return {"rate": float(rate[1]), "p99": float(p99[1]) * UNITS[p99[2]]}
+    return {"count": int(count[1]), "rate": float(rate[1]), "p99": float(p99[1]) * UNITS[p99[2]]}
 
 
 def wrk(url, seconds, script=None, arguments=(), headers=None, connections=CONNECTIONS):
@@ -54,7 +55,7 @@ class Client:
         if done.returncode != 0:
             raise LoadError(done.stderr.decode().strip())
         measured = json.loads(done.stdout)
-        return measured | {"rate": measured["sessions"] / measured["seconds"]}
+        return measured | {"rate": measured["count"] / measured["seconds"]}
 
 
 def request(method, path, token=None, body=None):

@@ -88,3 +88,13 @@ def per_second(value):
 
 def milliseconds(value):
     return f"{1000 * value:.2f} ms"
+
+
+def microseconds(value):
+    return f"{1e6 * value:.1f} µs"
+
+
+def loads(rounds, what):
+    """The table of a row that was measured under load; `what` is what a request is."""
+    return rounds.table(
+        [f"{what}s a second", "p99", f"processor time of a {what}"], rate=per_second, p99=milliseconds, processor=microseconds)

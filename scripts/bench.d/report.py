@@ -28,7 +28,7 @@ def write(path, bench, about, results, failures, seconds):
     goals = [goal for result in results.values() for goal in result.goals]
     text = [
         f"# Benchmark of {datetime.date.today().isoformat()}", "",
-        f"Made by `scripts/bench` in {seconds / 60:.0f} minutes; see [README.md](README.md) for what the rows mean. All ratios are "
+        f"Made by `scripts/bench` in {seconds / 60:.1f} minutes; see [README.md](README.md) for what the rows mean. All ratios are "
         "of one run, side by side.", ""]
     if failures:
         text += ["Rows that failed, and are missing below:", "", *(f"- {failure}" for failure in failures), ""]

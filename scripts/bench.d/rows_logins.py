@@ -4,7 +4,7 @@ import json
 
 from contenders import SECRET, airlock, nginx, openbao, raft_openbao
 from load import request, wrk
-from measure import Goal, Result, in_turns, milliseconds, per_second
+from measure import Goal, Result, in_turns, loads
 
 LOGIN = "/v1/auth/approle/login"
 
@@ -18,12 +18,12 @@ def login(bench):
     return Result(
         "AppRole login",
         [Goal("Airlock: correct logins a second", rounds.ratio(*contenders, "rate"), "x OpenBao", 10)],
-        [rounds.table(["logins a second", "p99"], rate=per_second, p99=milliseconds)],
+        [loads(rounds, "login")],
         ["Role id and secret id, a token for an hour, connections kept alive. OpenBao runs in development mode, in memory."])
 
 
 def round_of_logins(bench, vault, body):
-    return lambda: wrk(vault.url + LOGIN, bench.seconds, "login.lua", [body])
+    return lambda: vault.under(lambda: wrk(vault.url + LOGIN, bench.seconds, "login.lua", [body]))
 
 
 def pattern(bench):
@@ -40,14 +40,14 @@ def pattern(bench):
     return Result(
         "Airflow's pattern: connect, log in, read once, close",
         [Goal("Airlock: sessions a second", rounds.ratio(names[0], names[1], "rate"), "x OpenBao", 5)],
-        [rounds.table(["sessions a second", "p99 of a session"], rate=per_second, p99=milliseconds)],
+        [loads(rounds, "session")],
         ["Airflow makes its backend anew for each lookup. 32 sessions at a time by scripts/bench.d/client.c, each with a "
          "connection of its own, an AppRole login and one read with the token it got."])
 
 
 def round_of_sessions(bench, vault, body):
     requests = [request("POST", LOGIN, body=body), request("GET", vault.path("pg"), "{token}")]
-    return lambda: bench.client.run(vault.port, requests, seconds=bench.seconds, fresh=True)
+    return lambda: vault.under(lambda: bench.client.run(vault.port, requests, seconds=bench.seconds, fresh=True))
 
 
 def write(bench):
@@ -58,7 +58,8 @@ def write(bench):
         def round(vault, token):
             def write():
                 path = vault.path(f"round{next(number)}/w")
-                return wrk(vault.url, bench.seconds, "writes.lua", [path, body], {"X-Vault-Token": token})
+                return vault.under(
+                    lambda: wrk(vault.url, bench.seconds, "writes.lua", [path, body], {"X-Vault-Token": token}))
             return write
 
         contenders = {
@@ -68,6 +69,6 @@ def write(bench):
     return Result(
         "KV version 2 write, acknowledged once it is on the disk",
         [Goal("Airlock: writes a second", rounds.ratio(*contenders, "rate"), "x OpenBao with raft storage", 2, 5)],
-        [rounds.table(["writes a second", "p99"], rate=per_second, p99=milliseconds)],
+        [loads(rounds, "write")],
         ["32 writers, each write of a new secret of 400 bytes, both on the same disk. Airlock's store is SQLite with "
          "`synchronous=FULL` (writers at once share a commit), OpenBao's raft storage syncs its log."])

@@ -5,7 +5,7 @@ import contextlib
 from contenders import CONNECTION, SECRET, airlock, bao_proxy, front, nginx, openbao
 from front import done
 from load import request, wrk
-from measure import Goal, Result, in_turns, milliseconds, per_second
+from measure import Goal, Result, in_turns, loads, per_second
 
 
 def bearer(token):
@@ -14,7 +14,7 @@ def bearer(token):
 
 def reading(bench, vault, name, token):
     """A round of reads of one secret."""
-    return lambda: wrk(vault.url + vault.path(name), bench.seconds, headers=bearer(token))
+    return lambda: vault.under(lambda: wrk(vault.url + vault.path(name), bench.seconds, headers=bearer(token)))
 
 
 def hit(bench):
@@ -57,7 +57,7 @@ def hit(bench):
             Goal(f"{ours}: p99", rounds.ratio(ours, nginx_, "p99"), "x nginx's p99", 3, is_most=True),
             Goal(f"{ours}: p99", rounds.ratio(ours, peer, "p99"), "x OpenBao's p99", 0.05, is_most=True)]
     return Result(
-        "Cached KV version 2 read", goals, [rounds.table(["reads a second", "p99"], rate=per_second, p99=milliseconds)],
+        "Cached KV version 2 read", goals, [loads(rounds, "read")],
         [f"One secret of 400 bytes, answered in {len(body) + 1} bytes of body, to a token whose policy allows it. nginx answers "
          "with the same body and fewer headers. OpenBao runs in development mode, in memory."])
 
@@ -73,7 +73,8 @@ def typed(bench):
 
         def round(vault, mount, token):
             path = f"/api/v2/connections/pg?mount_point={mount}" if mount else "/api/v2/connections/pg"
-            return lambda: wrk(vault.url + path, bench.seconds, headers={"Authorization": f"Bearer {token}"})
+            headers = {"Authorization": f"Bearer {token}"}
+            return lambda: vault.under(lambda: wrk(vault.url + path, bench.seconds, headers=headers))
 
         token = embedded.token()
         answer = done(embedded.client.get(
@@ -88,7 +89,7 @@ def typed(bench):
     return Result(
         "Typed `GET /api/v2/connections/{id}`",
         [Goal(f"{one}: typed reads a second", rounds.ratio(one, nginx_, "rate"), "x nginx", 0.25, 0.5) for one in ours],
-        [rounds.table(["reads a second", "p99"], rate=per_second, p99=milliseconds)],
+        [loads(rounds, "read")],
         [f"One connection, answered in {len(answer.body)} bytes of body."])
 
 
@@ -104,8 +105,8 @@ def million(bench):
         with nginx(bench.new("nginx"), b"{}") as bare:
 
             def round(vault, count, token):
-                return lambda: wrk(
-                    vault.url, bench.seconds, "random_reads.lua", [vault.path("s"), count], bearer(token))
+                return lambda: vault.under(lambda: wrk(
+                    vault.url, bench.seconds, "random_reads.lua", [vault.path("s"), count], bearer(token)))
 
             contenders = {
                 f"Airlock with {few:,} secrets": round(small, few, tokens[small]),
@@ -119,7 +120,7 @@ def million(bench):
         "Many secrets",
         [Goal(f"Airlock's own store: read rate with {many:,} secrets", rounds.ratio(names[1], names[0], "rate"),
               f"x that with {few:,}", 0.8, 0.95)],
-        [rounds.table(["reads a second", "p99"], rate=per_second, p99=milliseconds)],
+        [loads(rounds, "read")],
         [f"Each read is of a secret picked at random among all; each had been read once. Resident with {many:,} secrets of 400 "
          f"bytes, after the rounds: {memory:.0f} MB."])
 

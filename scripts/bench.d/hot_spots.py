@@ -92,7 +92,7 @@ def by_callgrind(bench):
 
 
 def profile(bench):
-    builds = {"": None} | ({"before this change: ": bench.before} if bench.before else {})
+    builds = {"": None} | ({"the earlier build: ": bench.before} if bench.before else {})
     tables, notes = [], []
     for label, folder in builds.items():
         with bench.programs_of(folder) if folder else contextlib.nullcontext():

@@ -48,11 +48,11 @@ def memory(bench):
     ready, first = (statistics.median(times) for times in zip(*starts))
     found = {
         "Airlock, idle, nothing stored": idle,
-        f"Airlock before OpenBao, {count:,} cached": full,
+        f"Airlock in front of OpenBao, {count:,} cached": full,
         f"Airlock, {count:,} in its own store, each read twice": full_own,
         "OpenBao in development mode, idle, nothing stored": empty_bao,
         f"OpenBao in development mode, {count:,} stored (in memory)": full_bao}
-    start_rows = [[f"Airlock before OpenBao, {count:,} cached", f"{1000 * ready:.0f} ms", f"{1000 * first:.0f} ms"]]
+    start_rows = [[f"Airlock in front of OpenBao, {count:,} cached", f"{1000 * ready:.0f} ms", f"{1000 * first:.0f} ms"]]
     bars = (150, 100) if count >= 100_000 else (None, None)  # asked of so many
     return Result(
         "Memory and start",

@@ -37,7 +37,7 @@ def hit(bench):
         contenders = {
             "nginx, `return 200`": reading(bench, enter(nginx(bench.new("nginx"), body)), "pg", token),
             "Airlock, its own store": reading(bench, embedded, "pg", token),
-            "Airlock before OpenBao, cached": reading(bench, cached, "pg", token_of_cached),
+            "Airlock in front of OpenBao, cached": reading(bench, cached, "pg", token_of_cached),
             "OpenBao": reading(bench, bao, "pg", token_of_bao),
             "`bao proxy`, cache on": reading(bench, proxy, "pg", token_of_bao),
         }
@@ -45,7 +45,7 @@ def hit(bench):
             with bench.programs_of(bench.before):
                 earlier = enter(airlock(bench.new("earlier")))
             earlier.write("pg", SECRET)
-            contenders["Airlock before this change, its own store"] = reading(bench, earlier, "pg", earlier.token())
+            contenders["Airlock, the earlier build, its own store"] = reading(bench, earlier, "pg", earlier.token())
         rounds = in_turns(bench.rounds, contenders)
 
     nginx_, own, cached_, peer, *_ = contenders
@@ -82,7 +82,7 @@ def typed(bench):
         contenders = {
             "nginx, `return 200`": round(enter(nginx(bench.new("nginx"), answer.body.rstrip(b"\n"))), None, token),
             "Airlock, its own store": round(embedded, None, token),
-            "Airlock before OpenBao, cached": round(cached, "airflow", cached.token()),
+            "Airlock in front of OpenBao, cached": round(cached, "airflow", cached.token()),
         }
         rounds = in_turns(bench.rounds, contenders)
     nginx_, *ours = contenders

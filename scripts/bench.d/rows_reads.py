@@ -119,7 +119,7 @@ def million(bench):
     return Result(
         "Many secrets",
         [Goal(f"Airlock's own store: read rate with {many:,} secrets", rounds.ratio(names[1], names[0], "rate"),
-              f"x that with {few:,}", 0.8, 0.95)],
+              f"x that with {few:,}", *((0.8, 0.95) if many >= 1_000_000 else ()))],
         [loads(rounds, "read")],
         [f"Each read is of a secret picked at random among all; each had been read once. Resident with {many:,} secrets of 400 "
          f"bytes, after the rounds: {memory:.0f} MB."])

@@ -20,7 +20,7 @@ from front import done
 from test_kong import NAME, Kong
 from test_kong import administrator as kong_administrator
 from test_litellm import LiteLLM
-from test_litellm import POLICY as LITELLM_POLICY
+from test_litellm import policy as litellm_policy
 from test_zenml import COMPONENT, clients  # a fixture
 from wire import Connection
 
@@ -92,7 +92,7 @@ def team(bao):
     inside = {"X-Vault-Namespace": "team1"}
     done(bao.post("/v1/sys/namespaces/team1", {}))
     done(bao.post("/v1/sys/mounts/secret", {"type": "kv-v2"}, headers=inside))
-    credentials = approle(bao, LITELLM_POLICY, headers=inside)
+    credentials = approle(bao, litellm_policy("read_and_write", ""), headers=inside)
     servers.wait_until(lambda: bao.post("/v1/team1/secret/data/ready", {"data": {"key": "x"}}).status == 200, "OpenBao has made the mount")
     return credentials
 
@@ -116,15 +116,15 @@ def test_litellm_reads_writes_and_rotates_in_its_namespace(bao_server, bao, team
     with conversion.served() as (airlock, root):
         policy = 'path "team1/secret/data/*" { capabilities = ["create", "read", "update", "delete"] }'
         credentials = team if authorize == "upstream" else approle(root, policy)
-        client = LiteLLM(airlock, "team1")
-        assert 1190 <= client.login(*credentials) <= 1200, "through Airlock it is what remains"
+        client = LiteLLM(airlock, PATH_PREFIX="litellm", APPROLE_ROLE_ID=credentials[0], APPROLE_SECRET_ID=credentials[1])
+        assert 1190 <= client.lease <= 1200, "through Airlock it is what remains"
         name = f"openai-{authorize}"
         assert client.read(name) is None
         assert client.write(name, "sk-1", "first").status == 200
         assert client.read(name) == "sk-1"
         assert bao.get(f"/v1/team1/secret/data/litellm/{name}").data["data"]["key"] == "sk-1"
         assert client.connection.get(client.url(name)).headers["X-Cache"] == "HIT"
-        assert client.rotate(name, name + "-2", "sk-2").status == 204
+        assert client.rotate(name, name + "-2", "sk-2")
         assert (client.read(name), client.read(name + "-2")) == (None, "sk-2")
         client.connection.close()
 
@@ -141,9 +141,9 @@ def test_litellm_logs_in_above_the_namespace_of_its_secrets(bao_server, bao, tea
     with conversion.served() as (airlock, root):
         if authorize == "local":
             credentials = approle(root, 'path "team1/secret/data/*" { capabilities = ["read"] }', mount="litellm")
-        client = LiteLLM(airlock, "team1")
-        client.connection.token = done(client.connection.post(
-            "/v1/auth/litellm/login", dict(zip(["role_id", "secret_id"], credentials)), headers={"X-Vault-Namespace": "root"})).json["auth"]["client_token"]
+        login = done(Connection(airlock, token=None).post(
+            "/v1/auth/litellm/login", dict(zip(["role_id", "secret_id"], credentials)), headers={"X-Vault-Namespace": "root"}))
+        client = LiteLLM(airlock, PATH_PREFIX="litellm", TOKEN=login.json["auth"]["client_token"])
         assert client.read("above") == "sk-3"
         assert client.write("above", "sk-4").status == 403
         client.connection.close()
@@ -155,7 +155,7 @@ def test_litellms_certificate_goes_before_its_token(tmp_path):
     openbao.tls = authority.client()
     bao = Connection(openbao)
     done(bao.post("/v1/sys/auth/cert", {"type": "cert"}))
-    done(bao.put("/v1/sys/policies/acl/litellm", {"policy": LITELLM_POLICY}))
+    done(bao.put("/v1/sys/policies/acl/litellm", {"policy": litellm_policy("read_and_write", "")}))
     done(bao.post("/v1/auth/cert/certs/web", {"certificate": issuer.pem, "token_policies": "litellm"}))
     done(bao.post("/v1/secret/data/litellm/openai", {"data": {"key": "sk-1"}}))
     pem = issuer.client("litellm")

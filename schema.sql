@@ -1,6 +1,7 @@
 -- The two files of a data directory, each with its part of this file, parted by the line that names the second.
 
--- store.db: the embedded store. One writer, WAL, synchronous=FULL: what was acknowledged survives a power cut.
+-- store.db: the embedded store. One writer, WAL, synchronous=FULL: what was acknowledged survives a power cut,
+-- but for tokens of AppRole logins of the last quarter of a second (docs/threat-model.md).
 -- Nothing secret lies in any column; every value that decides an answer lies inside a seal (docs/threat-model.md).
 
 CREATE TABLE sealing_key (

@@ -51,6 +51,8 @@ package protocol StorageReader {
     /// The record's opened bytes, `nil` when there is none.
     /// - Throws: `AirlockError` with code `broken` when the record is there but does not open.
     func record(_ key: RecordKey) throws -> [UInt8]?
+    /// The same for a record that was put as a value.
+    func value<Value: Decodable & Sendable>(_ type: Value.Type, _ key: RecordKey) throws -> Value?
     /// Names in byte order.
     func names(_ kind: RecordKind, scope: String) throws -> [String]
     /// What lies directly in `folder` (empty, or ending in `/`): names without the folder's own path, subfolders with a
@@ -64,6 +66,7 @@ package protocol StorageReader {
 package protocol StorageTransaction: StorageReader {
     /// - Parameter expires: when the sweeper may drop the record; it never decides an answer.
     func put(_ key: RecordKey, _ bytes: [UInt8], expires: Timestamp?) throws
+    func put<Value: Encodable & Sendable>(_ key: RecordKey, value: Value, expires: Timestamp?) throws
     func delete(_ key: RecordKey) throws
     /// Deletes every version of every name in the scope.
     func deleteAll(_ kind: RecordKind, scope: String) throws
@@ -74,7 +77,12 @@ package protocol Storage: Sendable {
     func read<T>(_ body: (any StorageReader) throws -> T) throws -> T
     /// Runs after every earlier write and before every later one; returns once the change would survive a power cut.
     func write<T: Sendable>(_ body: @escaping @Sendable (any StorageTransaction) throws -> T) async throws -> T
-    /// Hears of every change of a token or a secret before the write returns.
+    /// Logs somebody in without the disk: a token that may be lost (`Token.mayBeLost`) is known to every reader and every
+    /// write from now on, and written soon, or before anything that must see it.
+    /// - Parameter body: runs as in `write`, but on what memory holds.
+    /// - Returns: `nil`, and nothing has happened, where that is not enough: `write` will do.
+    func writeBehind<T>(_ body: (any StorageTransaction) throws -> T) -> T?
+    /// Hears of every change before the write returns.
     var front: Front { get }
     /// A keyed digest, in hex: what stands in the database for a token, an accessor or a secret id.
     func digest(_ text: String) -> String
@@ -84,12 +92,28 @@ package protocol Storage: Sendable {
     func keyStatus() throws -> (term: Int, installed: Timestamp)
 }
 
-extension StorageReader {
-    package func value<Value: Decodable>(_ type: Value.Type, _ key: RecordKey) throws -> Value? {
-        try record(key).map { try JSONDecoder().decode(type, from: Data($0)) }
+extension RecordKind {
+    /// Read so often that memory holds it decoded (`KnownRecords.swift`). Nothing secret is in it.
+    package var isRemembered: Bool {
+        [.namespace, .mount, .authMount, .role, .roleID, .secretID, .loginConfig, .token].contains(self)
     }
+}
 
-    package func values<Value: Decodable>(_ type: Value.Type, _ kind: RecordKind, scope: String = "") throws
+/// How a value lies in a record.
+package enum RecordValue {
+    package static func encode(_ value: some Encodable) throws -> [UInt8] { try Array(JSONEncoder().encode(value)) }
+
+    package static func decode<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8]) throws -> Value {
+        try JSONDecoder().decode(type, from: Data(bytes))
+    }
+}
+
+extension Storage {
+    package func writeBehind<T>(_ body: (any StorageTransaction) throws -> T) -> T? { nil }
+}
+
+extension StorageReader {
+    package func values<Value: Decodable & Sendable>(_ type: Value.Type, _ kind: RecordKind, scope: String = "") throws
         -> [(name: String, value: Value)]
     {
         try names(kind, scope: scope).compactMap { name in
@@ -99,19 +123,30 @@ extension StorageReader {
 }
 
 extension StorageTransaction {
-    package func put(_ key: RecordKey, value: some Encodable, expires: Timestamp? = nil) throws {
-        try put(key, Array(JSONEncoder().encode(value)), expires: expires)
+    package func put(_ key: RecordKey, value: some Encodable & Sendable) throws {
+        try put(key, value: value, expires: nil)
     }
 }
 
 /// Random text for tokens, accessors and ids. The system generator is cryptographically secure
 /// (https://developer.apple.com/documentation/swift/systemrandomnumbergenerator).
 package enum RandomText {
-    private static let alphanumerics = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+    private static let alphanumerics = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
 
     package static func alphanumeric(_ count: Int) -> String {
-        var generator = SystemRandomNumberGenerator()
-        return String((0..<count).map { _ in alphanumerics.randomElement(using: &generator)! })
+        var (generator, text) = (SystemRandomNumberGenerator(), [UInt8]())
+        text.reserveCapacity(count)
+        // Each number costs a system call: all of it is used, six bits a letter. What names no letter is thrown away, so that
+        // all are equally likely.
+        while text.count < count {
+            var number = generator.next()
+            for _ in 0..<10 where text.count < count {
+                let index = Int(number & 63)
+                number >>= 6
+                if index < alphanumerics.count { text.append(alphanumerics[index]) }
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     package static func uuid() -> String { UUID().uuidString.lowercased() }

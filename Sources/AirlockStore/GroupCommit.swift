@@ -20,10 +20,15 @@ final class GroupCommit: Sendable {
     }
 
     private let database: DatabasePool
+    /// Called once a transaction has ended, before anybody is answered: with whether it was committed.
+    private let ended: @Sendable (Bool) -> Void
     private let queue = DispatchQueue(label: "airlock.store.writer")
     private let state = Mutex(State())
 
-    init(_ database: DatabasePool) { self.database = database }
+    init(_ database: DatabasePool, ended: @escaping @Sendable (Bool) -> Void = { _ in }) {
+        self.database = database
+        self.ended = ended
+    }
 
     /// - Parameter isDurable: on the disk when this returns, also in a database that leaves that to the next checkpoint
     ///   (`synchronous=NORMAL`, https://www.sqlite.org/pragma.html#pragma_synchronous).
@@ -107,6 +112,7 @@ final class GroupCommit: Sendable {
             } catch {
                 failure = error
             }
+            ended(failure == nil)
             for job in jobs { job.finish(failure) }
         }
     }

@@ -1,39 +1,30 @@
 import AirlockCore
 import Synchronization
 
-/// What one transaction writes that a reader in memory must hear of.
+/// What one transaction writes that a reader in memory must hear of, at the latest when it is written.
 final class RecordChanges: Sendable {
-    private struct State {
-        var things: Set<Front.Thing> = []
-        var announced: [Front.Thing] = []
-    }
+    private let front: Front
+    private let noted = Mutex<Set<Front.Thing>>([])
 
-    private let state = Mutex(State())
+    init(_ front: Front) { self.front = front }
 
     func note(_ key: RecordKey) {
-        switch key.kind {
-        case .token: add(.token(digest: key.name))
-        case .kvMetadata, .kvVersion, .kvSecret: add(.secret(scope: key.scope, path: key.name))
-        default: break
-        }
+        if key.kind == .token { add(.token(digest: key.name)) }
+        if [.kvMetadata, .kvVersion, .kvSecret].contains(key.kind) { add(.secret(scope: key.scope, path: key.name)) }
+        if key.kind.isRemembered { add(.record(key)) }
     }
 
     /// Tokens are never deleted by their scope, which is the same for all.
     func noteAll(_ kind: RecordKind, scope: String) {
-        guard [.kvMetadata, .kvVersion, .kvSecret].contains(kind) else { return }
-        add(.scope(scope))
+        if [.kvMetadata, .kvVersion, .kvSecret].contains(kind) { add(.scope(scope)) }
+        if kind.isRemembered { add(.records(kind, scope: scope)) }
     }
 
-    private func add(_ thing: Front.Thing) { state.withLock { _ = $0.things.insert(thing) } }
-
-    /// All that has been noted, once the transaction is about to be committed.
-    func announce() -> [Front.Thing] {
-        state.withLock { state in
-            state.announced = Array(state.things)
-            return state.announced
-        }
+    private func add(_ thing: Front.Thing) {
+        guard noted.withLock({ $0.insert(thing).inserted }) else { return }
+        front.changing([thing])
     }
 
-    /// Nothing, when the transaction came to nothing before.
-    var announced: [Front.Thing] { state.withLock { $0.announced } }
+    /// Once the transaction is committed or given up.
+    func finish() { front.changed(noted.withLock { Array($0) }) }
 }

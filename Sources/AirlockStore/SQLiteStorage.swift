@@ -11,9 +11,14 @@ package final class SQLiteStorage: Storage {
     let database: DatabasePool
     package let front: Front
     private let writer: GroupCommit
+    private let unwritten = UnwrittenTokens()
     private let operatorKey: OperatorKey
     private let currentSealer: Mutex<Sealer>
+    private let gathering: Duration
     private let now: Now
+
+    /// For how long tokens of logins gather before they are written together.
+    package static let defaultGathering = Duration.milliseconds(200)
 
     /// The format of `schema.sql`; a database with another one is refused, never guessed at.
     private static let formatVersion = 1
@@ -21,23 +26,30 @@ package final class SQLiteStorage: Storage {
     /// Opens the database, or makes it with its keys when there is none.
     /// - Throws: `AirlockError` when the key does not open it or the file is no database of this program.
     package init(
-        directory: DataDirectory, key: OperatorKey, front: Front = Front(), now: @escaping Now
+        directory: DataDirectory, key: OperatorKey, front: Front = Front(),
+        gathering: Duration = SQLiteStorage.defaultGathering, now: @escaping Now
     ) throws {
         self.front = front
+        self.gathering = gathering
         let path = directory.path(SQLiteStorage.fileName)
         if !directory.hasFile(SQLiteStorage.fileName) { try directory.createFile(SQLiteStorage.fileName, contents: []) }
         do {
             database = try DatabasePool(path: path)
             // A commit is on the disk when it returns (https://www.sqlite.org/pragma.html#pragma_synchronous). Set here,
             // because opening a pool sets its writer to NORMAL, after any set-up of a configuration.
-            try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            try database.writeWithoutTransaction { database in
+                try database.execute(sql: "PRAGMA synchronous = FULL")
+                // Four times SQLite's own: a page that many commits change, as those of the tokens, is copied once for all of
+                // them. The log stays below some 16 MB.
+                try database.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
+            }
             try SQLiteStorage.migrate(database, key: key, now: now)
             let keys = try database.read(SQLiteStorage.keys)
             currentSealer = Mutex(try Sealer(opening: keys, with: key))
         } catch let error as DatabaseError {
             throw SQLiteStorage.explained(error)
         }
-        writer = GroupCommit(database)
+        writer = GroupCommit(database) { [unwritten] in unwritten.ended(isCommitted: $0) }
         operatorKey = key
         self.now = now
     }
@@ -98,9 +110,16 @@ package final class SQLiteStorage: Storage {
     // MARK: Storage
 
     package func read<T>(_ body: (any StorageReader) throws -> T) throws -> T {
-        let sealer = sealer
+        let begun = front.moment
+        let memory = MemoryView(front: front, tokens: unwritten, sealer: sealer)
+        if let result = try? body(memory), memory.isTrue(since: begun) { return result }
+        // Before the view is opened: what is written meanwhile is here still, or there already.
+        let (tokens, front, sealer) = (unwritten.view, front, sealer)
         do {
-            return try database.read { try body(RecordReader(database: $0, sealer: sealer)) }
+            return try database.read { database in
+                let rows = RecordRows(database: database, sealer: sealer)
+                return try body(SnapshotView(rows: rows, tokens: tokens, front: front, begun: begun))
+            }
         } catch let error as DatabaseError {
             throw SQLiteStorage.explained(error)
         }
@@ -108,18 +127,67 @@ package final class SQLiteStorage: Storage {
 
     package func write<T: Sendable>(_ body: @escaping @Sendable (any StorageTransaction) throws -> T) async throws -> T
     {
-        let (sealer, front) = (sealer, front)
-        let changes = RecordChanges()
+        let (sealer, front, unwritten) = (sealer, front, unwritten)
+        let changes = RecordChanges(front)
         // Before the caller, who will tell others, learns how it went.
-        defer { front.changed(changes.announced) }
+        defer { changes.finish() }
         do {
             return try await writer.write { database in
-                let result = try body(RecordReader(database: database, sealer: sealer, changes: changes))
-                front.changing(changes.announce())
-                return result
+                let mark = unwritten.mark
+                do {
+                    let rows = RecordRows(database: database, sealer: sealer)
+                    return try body(TransactionView(rows: rows, tokens: unwritten, changes: changes, front: front))
+                } catch {
+                    // What it had written goes with the rest of it.
+                    unwritten.takeBack(to: mark)
+                    throw error
+                }
             }
         } catch let error as DatabaseError {
             throw SQLiteStorage.explained(error)
+        }
+    }
+
+    package func writeBehind<T>(_ body: (any StorageTransaction) throws -> T) -> T? {
+        let begun = front.moment
+        let memory = MemoryView(front: front, tokens: unwritten, sealer: sealer)
+        guard let result = try? body(memory), !memory.isIncomplete, let put = memory.put else { return nil }
+        let added = unwritten.add(put.token, digest: put.digest, accessorDigest: put.accessorDigest) {
+            memory.isTrue(since: begun)
+        }
+        if added == .first { writeTokensSoon() }
+        return added == .no ? nil : result
+    }
+
+    private func writeTokensSoon() {
+        Task { [weak self] in
+            var isFailing = false
+            repeat {
+                guard let gathering = self?.gathering else { return }
+                // A failure is not tried again at once.
+                try? await Task.sleep(for: isFailing ? max(gathering, .seconds(1)) : gathering)
+                guard let self else { return }
+                do {
+                    try await writeTokens()
+                    isFailing = false
+                } catch {
+                    isFailing = true
+                }
+            } while self?.unwritten.attempted(isFailing: isFailing) ?? false
+        }
+    }
+
+    private func writeTokens() async throws {
+        let (sealer, unwritten) = (sealer, unwritten)
+        try await writer.write { database in
+            let mark = unwritten.mark
+            do {
+                let rows = RecordRows(database: database, sealer: sealer)
+                for token in unwritten.take(closing: false) { try rows.put(token) }
+            } catch {
+                unwritten.takeBack(to: mark)
+                throw error
+            }
         }
     }
 
@@ -162,107 +230,21 @@ package final class SQLiteStorage: Storage {
         }
     }
 
-    /// Writes what the log holds into the database file and closes it.
+    /// Writes the tokens that are not written yet, and what the log holds into the database file, and closes it.
     package func close() throws {
         do {
-            try database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+            try database.writeWithoutTransaction { database in
+                try database.inTransaction(.immediate) {
+                    let rows = RecordRows(database: database, sealer: sealer)
+                    for token in unwritten.take(closing: true) { try rows.put(token) }
+                    return .commit
+                }
+                unwritten.ended(isCommitted: true)
+                _ = try database.checkpoint(.truncate)
+            }
             try database.close()
         } catch let error as DatabaseError {
             throw SQLiteStorage.explained(error)
         }
-    }
-}
-
-/// One transaction's view of the records.
-private struct RecordReader: StorageTransaction {
-    let database: Database
-    let sealer: Sealer
-    var changes: RecordChanges?
-
-    func record(_ key: RecordKey) throws -> [UInt8]? {
-        let statement = try database.cachedStatement(
-            sql: "SELECT term, sealed FROM record WHERE kind = ? AND scope = ? AND name = ? AND version = ?")
-        let arguments: StatementArguments = [key.kind.rawValue, key.scope, key.name, key.version]
-        guard let row = try Row.fetchOne(statement, arguments: arguments) else { return nil }
-        // Decoded with care: a damaged row may hold anything.
-        guard let term = Int.fromDatabaseValue(row["term"]), let sealed = Data.fromDatabaseValue(row["sealed"]) else {
-            throw RecordReader.damaged(key)
-        }
-        guard let bytes = sealer.open(sealed, term: term, boundTo: key.binding) else { throw RecordReader.damaged(key) }
-        return bytes
-    }
-
-    private static func damaged(_ key: RecordKey) -> AirlockError {
-        AirlockError(
-            .broken, "a stored record does not open",
-            hint: """
-                the \(key.kind.rawValue) record "\(key.name)" is damaged or was altered outside Airlock: write it anew, or \
-                restore the data directory from a backup
-                """)
-    }
-
-    func names(_ kind: RecordKind, scope: String) throws -> [String] {
-        try Row.fetchAll(
-            database, sql: "SELECT DISTINCT name FROM record WHERE kind = ? AND scope = ? ORDER BY name",
-            arguments: [kind.rawValue, scope]
-        ).map { row in
-            guard let name = String.fromDatabaseValue(row["name"]) else {
-                throw RecordReader.damaged(RecordKey(kind, scope: scope, "?"))
-            }
-            return name
-        }
-    }
-
-    /// Steps from child to child through the primary key, so that a folder costs its children, not its descendants.
-    func children(_ kind: RecordKind, scope: String, folder: String) throws -> [String] {
-        let statement = try database.cachedStatement(
-            sql: """
-                SELECT name FROM record WHERE kind = ? AND scope = ? AND name >= ? AND name < ?
-                ORDER BY name LIMIT 1
-                """)
-        // "0" is the byte after "/": the end of everything in a folder.
-        let end = folder.isEmpty ? "\u{10FFFF}" : String(Substring(folder.utf8.dropLast())) + "0"
-        var children: [String] = []
-        var from = folder
-        while let name = try String.fetchOne(statement, arguments: [kind.rawValue, scope, from, end]) {
-            let rest = name.utf8.dropFirst(folder.utf8.count)
-            if let slash = rest.firstIndex(of: UInt8(ascii: "/")) {
-                children.append(String(Substring(rest[...slash])))
-                from = String(name[..<slash]) + "0"
-            } else {
-                children.append(String(Substring(rest)))
-                // The smallest text after this name that is not the name itself.
-                from = name + "\u{1}"
-            }
-        }
-        return children
-    }
-
-    func digest(_ text: String) -> String { sealer.digest(text) }
-
-    func put(_ key: RecordKey, _ bytes: [UInt8], expires: Timestamp?) throws {
-        changes?.note(key)
-        let statement = try database.cachedStatement(
-            sql: """
-                INSERT INTO record (kind, scope, name, version, term, sealed, expires) VALUES (?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT DO UPDATE SET term = excluded.term, sealed = excluded.sealed, expires = excluded.expires
-                """)
-        try statement.execute(arguments: [
-            key.kind.rawValue, key.scope, key.name, key.version, sealer.currentTerm,
-            try sealer.seal(bytes, to: key.binding), expires?.nanoseconds,
-        ])
-    }
-
-    func delete(_ key: RecordKey) throws {
-        changes?.note(key)
-        try database.cachedStatement(
-            sql: "DELETE FROM record WHERE kind = ? AND scope = ? AND name = ? AND version = ?"
-        ).execute(arguments: [key.kind.rawValue, key.scope, key.name, key.version])
-    }
-
-    func deleteAll(_ kind: RecordKind, scope: String) throws {
-        changes?.noteAll(kind, scope: scope)
-        try database.execute(
-            sql: "DELETE FROM record WHERE kind = ? AND scope = ?", arguments: [kind.rawValue, scope])
     }
 }

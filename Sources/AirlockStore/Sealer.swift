@@ -16,7 +16,8 @@ struct Sealer: Sendable {
     static let digestTerm = 0
 
     private let dataKeys: [Int: SymmetricKey]
-    private let digestKey: SymmetricKey
+    /// Begun with the key of the digests: each digest goes on from here.
+    private let digestCode: HMAC<SHA256>
     let currentTerm: Int
     let installed: Timestamp
 
@@ -44,7 +45,7 @@ struct Sealer: Sendable {
                 hint: "its first start was cut short or it is damaged: restore the data directory from a backup")
         }
         dataKeys = opened
-        self.digestKey = digestKey
+        digestCode = HMAC(key: digestKey)
         currentTerm = newest
         installed = keys.first { $0.term == newest }?.installed ?? Timestamp(nanoseconds: 0)
     }
@@ -73,8 +74,9 @@ struct Sealer: Sendable {
     }
 
     func digest(_ text: String) -> String {
-        HMAC<SHA256>.authenticationCode(for: Data(text.utf8), using: digestKey)
-            .withUnsafeBytes(Hexadecimal.text)
+        var code = digestCode
+        code.update(data: Array(text.utf8))
+        return code.finalize().withUnsafeBytes(Hexadecimal.text)
     }
 
     private static func binding(term: Int) -> Data { Data("airlock sealing key 1 term \(term)".utf8) }

@@ -26,13 +26,22 @@ final class TemporaryStore: Sendable {
         let storage: SQLiteStorage
     }
 
-    func open(keyFile: String? = nil) throws -> Opened {
+    func open(keyFile: String? = nil, gathering: Duration = SQLiteStorage.defaultGathering) throws -> Opened {
         let directory = try DataDirectory(root)
         let key = try OperatorKey.find(
             path: keyFile, environment: [:], directory: directory,
             isFirstStart: !directory.hasFile(SQLiteStorage.fileName))
-        let storage = try SQLiteStorage(directory: directory, key: key, now: { [self] in now })
+        let storage = try SQLiteStorage(
+            directory: directory, key: key, gathering: gathering, now: { [self] in now })
         return Opened(directory: directory, storage: storage)
+    }
+
+    /// What a crash would leave behind, with the time as it is.
+    func crashed() throws -> TemporaryStore {
+        let left = TemporaryStore()
+        try FileManager.default.copyItem(atPath: root, toPath: left.root)
+        left.moment.withLock { $0 = now }
+        return left
     }
 
     /// What somebody with the `sqlite3` command can do beside the running store.

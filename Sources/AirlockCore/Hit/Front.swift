@@ -18,6 +18,8 @@ package final class Front: Sendable {
         case token(digest: String)
         case secret(scope: String, path: String)
         case scope(String)
+        case record(RecordKey)
+        case records(RecordKind, scope: String)
     }
 
     /// How often something changed, for all things that share a slot: sharing costs a reading, never a right answer.
@@ -47,6 +49,8 @@ package final class Front: Sendable {
         fileprivate(set) var tokens: [Int: KnownToken] = [:]
         /// Which of them die with a record: a token's own and its ancestors'.
         fileprivate var dependents: [String: Set<Int>] = [:]
+        /// Decoded (`KnownRecords.swift`).
+        var records: [RecordKey: any Sendable] = [:]
     }
 
     fileprivate static let slotCount = 4096
@@ -113,11 +117,20 @@ package final class Front: Sendable {
         // What is given up is freed outside the lock.
         let dropped = state.withLock { state -> [Int: Kept] in
             guard state.configured <= begun else { return [:] }
-            state.keepToken(reading, since: begun)
+            state.keepToken(KnownToken(reading), since: begun)
             state.keepAnswer(reading, since: begun)
             return state.cost > limit ? state.dropShard() : [:]
         }
         _ = consume dropped
+    }
+
+    /// Keeps a token that a login has just given, so that its first read is a hit.
+    /// - Parameter access: what its policies allowed since `begun`, in the root namespace.
+    package func keep(_ issued: IssuedToken, access: AccessControl, since begun: Moment) {
+        guard limit > 0, let token = KnownToken(issued, access: access) else { return }
+        state.withLock { state in
+            if state.configured <= begun { state.keepToken(token, since: begun) }
+        }
     }
 
     /// When an entry of the cache was last answered from here.
@@ -145,20 +158,20 @@ package final class Front: Sendable {
 }
 
 extension Front.State {
-    fileprivate func isUnchanged(_ thing: Front.Thing, since begun: Front.Moment) -> Bool {
+    func isUnchanged(_ thing: Front.Thing, since begun: Front.Moment) -> Bool {
         let slot = slots[Front.slot(thing)]
         return slot.underWay == 0 && slot.changed <= begun
     }
 
     // MARK: Tokens
 
-    fileprivate mutating func keepToken(_ reading: Front.Reading, since begun: Front.Moment) {
-        guard reading.line.digests.allSatisfy({ isUnchanged(.token(digest: $0), since: begun) }) else { return }
+    fileprivate mutating func keepToken(_ token: Front.KnownToken, since begun: Front.Moment) {
+        guard token.line.digests.allSatisfy({ isUnchanged(.token(digest: $0), since: begun) }) else { return }
         if tokens.count >= Front.tokenLimit { forgetTokens() }
-        let hash = reading.presented.bytes.withUnsafeBytes(Front.hash)
+        let hash = token.hash
         forgetToken(hash)
-        tokens[hash] = Front.KnownToken(reading)
-        for digest in reading.line.digests { dependents[digest, default: []].insert(hash) }
+        tokens[hash] = token
+        for digest in token.line.digests { dependents[digest, default: []].insert(hash) }
     }
 
     private mutating func forgetToken(_ hash: Int) {
@@ -229,6 +242,8 @@ extension Front.State {
             }
         case .scope(let scope):
             if let place = places[scope]?.place { forgetAnswers(of: place) }
+        case .record(let key): records[key] = nil
+        case .records(let kind, let scope): records = records.filter { $0.key.kind != kind || $0.key.scope != scope }
         }
     }
 }

@@ -117,13 +117,14 @@ extension Front {
 
         var policyPath: [UInt8] { Array(mount.readPath.utf8) + path.text.utf8 }
 
-        /// A token that is counted, bound to addresses or decided about by a vault is looked at each time; so is whatever lies
-        /// in a namespace of its own.
-        var isKept: Bool {
-            token.usesLeft == 0 && token.boundCIDRs.isEmpty && token.upstream == nil && token.namespace.isRoot
-                && mount.namespace.isRoot && !target.isEmpty
-        }
+        /// So is whatever lies in a namespace of its own looked at each time.
+        var isKept: Bool { token.mayBeKept && mount.namespace.isRoot && !target.isEmpty }
     }
+}
+
+extension Token {
+    /// One that is counted, bound to addresses or decided about by a vault is looked at each time.
+    var mayBeKept: Bool { usesLeft == 0 && boundCIDRs.isEmpty && upstream == nil && namespace.isRoot }
 }
 
 /// A token's digest and those of its ancestors, with whom it dies, and when the first of them does.
@@ -141,6 +142,12 @@ package struct TokenLine: Sendable {
             digests.append(digest)
             if let end = ancestor.expires { expires = min(expires ?? end, end) }
         }
+    }
+
+    /// - Returns: `nil` for a token that has a parent.
+    init?(of issued: IssuedToken) {
+        guard issued.token.parent == nil else { return nil }
+        (digests, expires) = ([issued.digest], issued.token.expires)
     }
 
     func isAlive(at now: Timestamp) -> Bool { expires.map { now < $0 } ?? true }

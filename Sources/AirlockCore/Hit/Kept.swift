@@ -94,6 +94,18 @@ extension Front {
             number = KnownToken.numbers.wrappingAdd(1, ordering: .relaxed).newValue
         }
 
+        /// - Returns: `nil` for a token that is looked at each time.
+        init?(_ issued: IssuedToken, access: AccessControl) {
+            guard issued.token.mayBeKept, let line = TokenLine(of: issued) else { return nil }
+            token = issued.token
+            presented = issued.text
+            self.access = access
+            self.line = line
+            number = KnownToken.numbers.wrappingAdd(1, ordering: .relaxed).newValue
+        }
+
+        var hash: Int { presented.bytes.withUnsafeBytes(Front.hash) }
+
         /// In constant time: no answer's time tells how much of a text is right.
         func isPresented(as text: UnsafeRawBufferPointer) -> Bool {
             presented.bytes.withUnsafeBytes { own in

@@ -215,8 +215,12 @@ package struct AppRoles: Sendable {
 
     /// - Parameters:
     ///   - source: the client's address, for roles and secret ids bound to address blocks.
+    ///   - isDurable: the token must not be lost in a crash.
     /// - Throws: `AirlockError`; an unknown role id and a wrong secret id are told alike.
-    package func login(roleID: String, secretID: String?, source: String?) async throws -> IssuedToken {
+    package func login(
+        roleID: String, secretID: String?, source: String?, isDurable: Bool = false
+    ) async throws -> IssuedToken {
+        if !isDurable, let issued = knownLogin(roleID: roleID, secretID: secretID, source: source) { return issued }
         let attempt = LoginFailures.Attempt(mount: mount, alias: roleID, source: source)
         try failures.check(attempt, mount.lockout)
         // Looked at first without the writer, so that wrong credentials do not hold up those who write.
@@ -229,25 +233,44 @@ package struct AppRoles: Sendable {
         failures.succeeded(attempt)
         // Then once more and in one step: a role, a secret id or a mount that goes away meanwhile issues no token.
         return try await storage.write { transaction in
-            let found: Credentials
             do {
-                found = try credentials(transaction, roleID: roleID, secretID: secretID, source: source)
+                return try issue(roleID: roleID, secretID: secretID, source: source, in: transaction)
             } catch is WrongSecretID { throw AppRoles.refused }
-            var metadata: [String: String] = [:]
-            var blocks = found.role.token.boundCIDRs
-            if let used = found.secret {
-                try spend(used, of: found.name, in: transaction)
-                metadata = used.secret.metadata
-                if !used.secret.tokenCIDRs.isEmpty { blocks = used.secret.tokenCIDRs }
-            }
-            metadata["role_name"] = found.name
-            var login = Login(
-                mount: mount, role: found.name, settings: found.role.token, identity: found.role.roleID)
-            login.metadata = metadata
-            login.boundCIDRs = blocks
-            login.source = source
-            return try tokens.issue(try login.tokenRequest(transaction), in: transaction)
         }
+    }
+
+    /// At once and without the disk, when memory holds the role and the secret id and they are right.
+    /// - Returns: `nil`, which says nothing: `login` knows.
+    package func knownLogin(roleID: String, secretID: String?, source: String?) -> IssuedToken? {
+        let attempt = LoginFailures.Attempt(mount: mount, alias: roleID, source: source)
+        guard (try? failures.check(attempt, mount.lockout)) != nil,
+            let issued = storage.writeBehind({ transaction in
+                try issue(roleID: roleID, secretID: secretID, source: source, in: transaction)
+            })
+        else { return nil }
+        failures.succeeded(attempt)
+        return issued
+    }
+
+    /// Checks the credentials, counts their use and makes the token, in one step.
+    private func issue(
+        roleID: String, secretID: String?, source: String?, in transaction: any StorageTransaction
+    ) throws -> IssuedToken {
+        let found = try credentials(transaction, roleID: roleID, secretID: secretID, source: source)
+        var metadata: [String: String] = [:]
+        var blocks = found.role.token.boundCIDRs
+        if let used = found.secret {
+            try spend(used, of: found.name, in: transaction)
+            metadata = used.secret.metadata
+            if !used.secret.tokenCIDRs.isEmpty { blocks = used.secret.tokenCIDRs }
+        }
+        metadata["role_name"] = found.name
+        var login = Login(
+            mount: mount, role: found.name, settings: found.role.token, identity: found.role.roleID)
+        login.metadata = metadata
+        login.boundCIDRs = blocks
+        login.source = source
+        return try tokens.issue(try login.tokenRequest(transaction), in: transaction)
     }
 
     private struct Credentials {

@@ -35,8 +35,9 @@ package struct Login: Sendable {
             throw AirlockError.badRequest("auth methods cannot create root tokens")
         }
         let namespace = mount.namespace
+        let (slash, hyphen) = (UInt8(ascii: "/"), UInt8(ascii: "-"))
         let mountPath = namespace.isRoot ? mount.path : namespace.path + "auth/" + mount.path
-        let mountName = String(mountPath.dropLast()).replacing("/", with: "-")
+        let mountName = String(decoding: mountPath.utf8.dropLast().map { $0 == slash ? hyphen : $0 }, as: UTF8.self)
         request.path = "auth/\(mount.path)\(path)"
         request.displayName = displayName.map { "\(mountName)-\($0)" } ?? mountName
         request.meta = metadata

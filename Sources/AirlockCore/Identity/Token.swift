@@ -63,12 +63,17 @@ package struct Token: Sendable, Codable, Equatable {
     package func secondsLeft(at now: Timestamp) -> Int { expires?.seconds(after: now) ?? 0 }
 
     package var isRoot: Bool { policies.contains(Policy.root) }
+
+    /// One that a crash may take: its client logs in again and has what it had (the design's rule of logins).
+    package var mayBeLost: Bool { issuedThrough != nil && usesLeft == 0 && parent == nil && upstream == nil }
 }
 
 /// A token just made: the only moment its text is known.
 package struct IssuedToken: Sendable {
     package let text: SecretPayload
     package let token: Token
+    /// What the store knows it by, once it is there.
+    package var digest = ""
     package var warnings: [String] = []
 }
 

@@ -93,7 +93,7 @@ package struct Tokens: Sendable {
             throw AirlockError.badRequest("cannot assign policy \"\(Policy.wrapping)\"")
         }
         guard try namespace.exists(transaction) else { throw AirlockError.invalidToken }
-        let made = try issued(request)
+        var made = try issued(request)
         let digest = transaction.digest(String(decoding: made.text.bytes, as: UTF8.self))
         if request.chosenText != nil, try TokenRecords.live(transaction, digest, now: made.token.issued) != nil {
             throw AirlockError.badRequest("cannot create a token with a duplicate ID")
@@ -108,6 +108,7 @@ package struct Tokens: Sendable {
             }
         }
         try TokenRecords.put(transaction, made.token, digest: digest)
+        made.digest = digest
         return made
     }
 

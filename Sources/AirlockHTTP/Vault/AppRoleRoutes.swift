@@ -54,7 +54,10 @@ enum AppRoleRoutes {
         }
         let secretID = try call.fields.string("secret_id")
         return try await call.countingLogin(at: call.mount?.path ?? "") {
-            try await roles(call).login(roleID: roleID, secretID: secretID, source: call.request.source).response
+            // What is wrapped lies on the disk before its answer: so must the token in it.
+            try await roles(call).login(
+                roleID: roleID, secretID: secretID, source: call.request.source, isDurable: call.request.wrapTTL != nil
+            ).response
         }
     }
 

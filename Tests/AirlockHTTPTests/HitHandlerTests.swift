@@ -1,3 +1,5 @@
+import AirlockCore
+import Foundation
 import HTTPTypes
 import NIOCore
 import NIOEmbedded
@@ -195,6 +197,146 @@ struct HitHandlerTests {
         #expect(try written(other) == "")
     }
 
+    // MARK: Logins
+
+    private static let credentials = #"{"role_id": "airflow", "secret_id": "secret"}"#
+
+    /// A server with an AppRole that has logged in, and a connection to it.
+    private func loginConnection() async throws -> (TestServer, EmbeddedChannel) {
+        let (server, channel) = try await connection()
+        let root: HTTPFields = [HTTPField.Name("X-Vault-Token")!: "root"]
+        for (path, body) in [
+            ("sys/policies/acl/airflow", #"{"policy":"path \"secret/data/*\" { capabilities = [\"read\"] }"}"#),
+            ("sys/auth/approle", #"{"type":"approle"}"#),
+            ("auth/approle/role/airflow", #"{"token_policies":"airflow"}"#),
+            ("auth/approle/role/airflow/role-id", #"{"role_id":"airflow"}"#),
+            ("auth/approle/role/airflow/custom-secret-id", #"{"secret_id":"secret"}"#),
+        ] {
+            let answer = try await server.answer("POST", "/v1/\(path)", headers: root, body: Array(body.utf8))
+            #expect([200, 204].contains(answer.status))
+        }
+        _ = try await ordinaryLogin(server)
+        _ = try await server.answer("GET", "/v1/secret/data/a", headers: root, body: [])
+        return (server, channel)
+    }
+
+    private func ordinaryLogin(_ server: TestServer) async throws -> TestServer.Answer {
+        try await server.answer(
+            "POST", "/v1/auth/approle/login", headers: [:], body: Array(HitHandlerTests.credentials.utf8))
+    }
+
+    private func login(
+        _ body: String = HitHandlerTests.credentials, path: String = "approle/login", method: String = "POST",
+        headers: String = ""
+    ) -> ByteBuffer {
+        ByteBuffer(
+            string: "\(method) /v1/auth/\(path) HTTP/1.1\r\nHost: airlock\r\nContent-Length: \(body.utf8.count)\r\n"
+                + "\(headers)\r\n\(body)")
+    }
+
+    /// The answer's head, and its body without what is its own.
+    private func likeness(_ answer: String) throws -> (head: [Substring], body: JSON) {
+        let parts = try #require(answer.firstRange(of: "\r\n\r\n"))
+        func bare(_ json: JSON) -> JSON {
+            guard let members = json.members else { return json }
+            return .object(
+                members.map {
+                    ["request_id", "client_token", "accessor"].contains($0.name)
+                        ? .init($0.name, .integer($0.value.text?.utf8.count ?? 0)) : .init($0.name, bare($0.value))
+                })
+        }
+        return (
+            answer[..<parts.lowerBound].split(separator: "\r\n"),
+            bare(try JSON(parsing: String(answer[parts.upperBound...])))
+        )
+    }
+
+    @Test(arguments: [
+        ("POST", ""), ("PUT", "Content-Type: application/json\r\nX-Vault-Request: true\r\n"),
+        ("POST", "User-Agent: hvac\r\nAccept: */*\r\nAccept-Encoding: gzip\r\nConnection: keep-alive\r\n"),
+    ])
+    func `A login is answered at once, as the ordinary way answers it`(method: String, headers: String) async throws {
+        let (server, channel) = try await loginConnection()
+        let ordinary = try await ordinaryLogin(server)
+        try channel.writeInbound(login(method: method, headers: headers))
+        #expect(try passedOn(channel) == 0)
+        let (head, body) = try likeness(try written(channel))
+        #expect(head.first == "HTTP/1.1 200 OK")
+        #expect(try body == likeness("\r\n\r\n" + String(decoding: ordinary.body, as: UTF8.self)).body)
+        for header in ordinary.headers { #expect(head.contains("\(header.name.rawName): \(header.value)")) }
+    }
+
+    @Test func `The first read with a login's token is answered at once, until the token is revoked`() async throws {
+        let (server, channel) = try await loginConnection()
+        try channel.writeInbound(login())
+        let answer = try written(channel)
+        let json = try JSON(parsing: String(answer[try #require(answer.firstRange(of: "\r\n\r\n")).upperBound...]))
+        let token = try #require(json["auth"]?["client_token"]?.text)
+        try channel.writeInbound(get(headers: "X-Vault-Token: \(token)\r\n"))
+        #expect(try written(channel).contains(#""data":{"data":{"x":1}"#))
+        let fields: HTTPFields = [HTTPField.Name("X-Vault-Token")!: token]
+        #expect(try await server.answer("POST", "/v1/auth/token/revoke-self", headers: fields, body: []).status == 204)
+        try channel.writeInbound(get(headers: "X-Vault-Token: \(token)\r\n"))
+        #expect(try passedOn(channel) == 1)
+        #expect(try await server.answer("GET", "/v1/secret/data/a", headers: fields, body: []).status == 403)
+    }
+
+    @Test func `A login that comes in pieces is answered once it is whole`() async throws {
+        let (_, channel) = try await loginConnection()
+        var request = login()
+        let body = request.readSlice(length: request.readableBytes - 5) ?? ByteBuffer()
+        try channel.writeInbound(body)
+        #expect(try written(channel) == "" && passedOn(channel) == 0)
+        try channel.writeInbound(request)
+        #expect(try written(channel).hasPrefix("HTTP/1.1 200 OK\r\n"))
+        #expect(try passedOn(channel) == 0)
+        // What follows it is another request.
+        try channel.writeInbound(body)
+        var rest = request
+        rest.writeImmutableBuffer(get())
+        try channel.writeInbound(rest)
+        #expect(try written(channel).components(separatedBy: "HTTP/1.1 200 OK").count == 3)
+    }
+
+    @Test func `The beginning of a login whose end does not come is left to the ordinary way`() async throws {
+        let (_, channel) = try await loginConnection()
+        var request = login()
+        try channel.writeInbound(request.readSlice(length: request.readableBytes - 5) ?? ByteBuffer())
+        channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        #expect(try passedOn(channel) == 1)
+        try channel.writeInbound(request)
+        #expect(try written(channel) == "")
+    }
+
+    @Test(arguments: [
+        (HitHandlerTests.credentials, "X-Vault-Token: root\r\n"),
+        (HitHandlerTests.credentials, "X-Vault-Wrap-TTL: 60\r\n"),
+        (HitHandlerTests.credentials, "X-Vault-Namespace: a\r\n"),
+        (HitHandlerTests.credentials, "Content-Length: 5\r\n"),
+        (HitHandlerTests.credentials, "Content-Type: application/x-www-form-urlencoded\r\n"),
+        (HitHandlerTests.credentials, "Transfer-Encoding: chunked\r\n"),
+        (HitHandlerTests.credentials, "Expect: 100-continue\r\n"),
+        (HitHandlerTests.credentials, "X-Forwarded-For: 10.0.0.1\r\n"),
+        (HitHandlerTests.credentials, "Connection: close\r\n"),
+        (#"{"role_id":"airflow","secret_id":"wrong"}"#, ""), (#"{"role_id":"airflow"}"#, ""),
+        (#"{"role_id":"airflow","secret_id":"secret","more":1}"#, ""),
+        (#"{"role_id":1,"secret_id":"secret"}"#, ""), (#"["role_id","secret_id"]"#, ""), ("", ""), ("{", ""),
+    ])
+    func `A login with anything odd about it goes the ordinary way`(body: String, headers: String) async throws {
+        let (_, channel) = try await loginConnection()
+        _ = try? channel.writeInbound(login(body, headers: headers))
+        #expect(try written(channel) == "")
+    }
+
+    @Test(arguments: [
+        "approle/login/", "approle//login", "other/login", "approle%2Flogin", "token/login", "approle/Login", "/login",
+    ])
+    func `Another spelling of a login's path goes the ordinary way`(path: String) async throws {
+        let (_, channel) = try await loginConnection()
+        try channel.writeInbound(login(path: path))
+        #expect(try written(channel) == "" && passedOn(channel) == 1)
+    }
+
     @Test func `A listener that asks for X-Vault-Request asks for it of a hit, too`() async throws {
         let (server, _) = try await connection()
         var rules = ListenerRules()
@@ -202,7 +344,8 @@ struct HitHandlerTests {
         let hits = Hits(services: server.hits.services, rules: rules)
         func answers(_ headers: String) -> Bool {
             var (request, answer) = (get(headers: HitHandlerTests.token + headers), ByteBuffer())
-            return hits.answer(&request, into: &answer)
+            if case .answered = hits.answer(&request, into: &answer) { return true }
+            return false
         }
         #expect(answers("X-Vault-Request: true\r\n"))
         #expect(!answers(""))

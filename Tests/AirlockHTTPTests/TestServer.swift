@@ -80,7 +80,7 @@ final class TestServer: Sendable {
         for header in headers { request.writeString("\(header.name.rawName): \(header.value)\r\n") }
         request.writeString("\r\n")
         var bytes = ByteBuffer()
-        guard hits.answer(&request, into: &bytes) else { return nil }
+        guard case .answered = hits.answer(&request, into: &bytes) else { return nil }
         #expect(request.readableBytes == 0)
         let text = bytes.readString(length: bytes.readableBytes) ?? ""
         let parts = try #require(text.firstRange(of: "\r\n\r\n"))

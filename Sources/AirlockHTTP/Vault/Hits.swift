@@ -18,9 +18,30 @@ struct Hits: Sendable {
         )
     }
 
+    enum Outcome {
+        /// Then the request is taken off `requests`, and its answer stands at the end of `answers`.
+        case answered
+        /// The ordinary way knows.
+        case unknown
+        /// A login whose body has not come yet.
+        case begun
+    }
+
     /// Answers the request that the bytes begin with, if memory can.
-    /// - Returns: whether it did: then the request is taken off `requests`, and its answer stands at the end of `answers`.
-    func answer(_ requests: inout ByteBuffer, into answers: inout ByteBuffer) -> Bool {
+    /// - Parameter peer: the address at the other end of the connection.
+    func answer(
+        _ requests: inout ByteBuffer, into answers: inout ByteBuffer, from peer: @autoclosure () -> String? = nil
+    ) -> Outcome {
+        if answerRead(&requests, into: &answers) { return .answered }
+        let begun = services.now()
+        switch requests.withUnsafeReadableBytes(PlainLogin.find) {
+        case .login(let login): return answer(login, begun, peer(), &requests, into: &answers) ? .answered : .unknown
+        case .begun: return .begun
+        case nil: return .unknown
+        }
+    }
+
+    private func answerRead(_ requests: inout ByteBuffer, into answers: inout ByteBuffer) -> Bool {
         let begun = services.now()
         let found = requests.withUnsafeReadableBytes { bytes -> (hit: Hit, length: Int)? in
             guard let read = PlainRead(bytes), read.isDeliberate || !rules.requiresRequestHeader,
@@ -42,9 +63,36 @@ struct Hits: Sendable {
             services.reads.note(kept.path, on: place.mount, isStored: place.hits == nil, by: hit.reader.token)
         }
         place.hits?.add()
+        observe(kept.surface == .vault ? latencies.vault : latencies.typed, since: begun)
+    }
+
+    private func observe(_ latency: Metrics.Histogram, since begun: Timestamp) {
         let nanoseconds = services.now().nanoseconds - begun.nanoseconds
-        let latency = kept.surface == .vault ? latencies.vault : latencies.typed
         latency.observe(seconds: Double(max(0, nanoseconds)) / 1e9)
+    }
+
+    // MARK: Logins
+
+    private func answer(
+        _ login: PlainLogin, _ begun: Timestamp, _ peer: String?, _ requests: inout ByteBuffer,
+        into answers: inout ByteBuffer
+    ) -> Bool {
+        let front = services.storage.front
+        let moment = front.moment
+        guard login.isDeliberate || !rules.requiresRequestHeader,
+            let mount = services.registry.authMount(named: login.mountPath), mount.engine == .approle
+        else { return false }
+        let roles = AppRoles(
+            storage: services.storage, mount: mount, failures: services.failures, now: services.now)
+        guard let issued = roles.knownLogin(roleID: login.roleID, secretID: login.secretID, source: peer) else {
+            return false
+        }
+        front.keep(issued, access: services.registry.accessControl(issued.token.policies), since: moment)
+        requests.moveReaderIndex(forwardBy: login.length)
+        write(issued, now: begun, into: &answers)
+        services.metrics.add(.logins, mount.path, "ok")
+        observe(latencies.vault, since: begun)
+        return true
     }
 
     // MARK: Rendering
@@ -92,6 +140,24 @@ struct Hits: Sendable {
         writer.write(Hits.beforeData)
         hit.kept.withData { writer.write($0) }
         writer.write(Hits.afterData)
+    }
+
+    private func write(_ issued: IssuedToken, now: Timestamp, into answers: inout ByteBuffer) {
+        let envelope = VaultResponse.Envelope(
+            auth: issued.token.auth(text: issued.text), warnings: issued.warnings,
+            requestID: String(unsafeUninitializedCapacity: RequestIDs.length) { text in
+                ids.next(into: UnsafeMutableRawBufferPointer(text))
+                return RequestIDs.length
+            })
+        let body = envelope.json.bytes + [0x0A]
+        answers.writeWithUnsafeMutableBytes(minimumWritableBytes: Hits.frame + body.count) { memory in
+            var writer = ByteWriter(memory)
+            writer.write(Hits.status)
+            writer.write(Hits.vaultHeaders)
+            writeEnd(of: body.count, now, &writer)
+            body.withUnsafeBytes { writer.write($0) }
+            return writer.count
+        }
     }
 
     private func writeTyped(_ hit: Hit, _ now: Timestamp, _ writer: inout ByteWriter) {

@@ -23,6 +23,8 @@ final class HitHandler: ChannelDuplexHandler {
     private var decoder: RequestDecoder
     /// What the decoder has not taken yet.
     private var undecoded = ByteBuffer()
+    /// The beginning of a login, until the rest of it has come.
+    private var begun = ByteBuffer()
     /// A request's head has been passed on, and its end not yet.
     private var isWithinRequest = false
     /// Requests passed on whose answer is not yet written.
@@ -53,10 +55,25 @@ final class HitHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
-        if let hits, mayAnswer(context) { answer(&bytes, hits) }
+        if begun.readableBytes > 0 {
+            begun.writeImmutableBuffer(bytes)
+            bytes = takeBegun()
+        }
+        let isBegun = hits.map { mayAnswer(context) && answer(&bytes, $0, context) } ?? false
         guard bytes.readableBytes > 0 else { return }
         if writeAnswers() { encoder?.flush() }
-        pass(bytes, context)
+        if isBegun { begun = bytes } else { pass(bytes, context) }
+    }
+
+    private func takeBegun() -> ByteBuffer {
+        defer { begun = ByteBuffer() }
+        return begun
+    }
+
+    /// What was waited for does not come, or is not to be answered here any more.
+    private func passBegun(_ context: ChannelHandlerContext) {
+        let bytes = takeBegun()
+        if bytes.readableBytes > 0 { pass(bytes, context) }
     }
 
     private func mayAnswer(_ context: ChannelHandlerContext) -> Bool {
@@ -64,14 +81,22 @@ final class HitHandler: ChannelDuplexHandler {
             && encoder != nil && context.channel.isWritable && NIODeadline.now() - lastPassed < HitHandler.shown
     }
 
-    private func answer(_ bytes: inout ByteBuffer, _ hits: Hits) {
+    /// - Returns: whether what is left is the beginning of a login.
+    private func answer(_ bytes: inout ByteBuffer, _ hits: Hits, _ context: ChannelHandlerContext) -> Bool {
         if areWritten {
             // What was large is given back.
             if answers.capacity > HitHandler.keptCapacity { answers = ByteBuffer() }
             answers.clear()
             areWritten = false
         }
-        while answers.readableBytes < HitHandler.pieceLimit, hits.answer(&bytes, into: &answers) {}
+        while answers.readableBytes < HitHandler.pieceLimit {
+            switch hits.answer(&bytes, into: &answers, from: context.channel.remoteAddress?.ipAddress) {
+            case .answered: continue
+            case .unknown: return false
+            case .begun: return true
+            }
+        }
+        return false
     }
 
     private func pass(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
@@ -108,6 +133,7 @@ final class HitHandler: ChannelDuplexHandler {
 
     /// Nothing more comes: a request that is not whole never will be.
     private func finish(_ context: ChannelHandlerContext) {
+        passBegun(context)
         guard !hasFailed else { return }
         attempt(context) { try decoder.checkEnd(undecoded) }
         hasFailed = true
@@ -124,7 +150,10 @@ final class HitHandler: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is ChannelShouldQuiesceEvent { isClosing = true }
+        if event is ChannelShouldQuiesceEvent {
+            isClosing = true
+            passBegun(context)
+        }
         if let event = event as? ChannelEvent, event == .inputClosed { finish(context) }
         context.fireUserInboundEventTriggered(event)
     }

@@ -74,7 +74,7 @@ struct PlainRead {
     }
 
     /// A field line: its name, its value without blanks around it, and where the next one begins.
-    private static func line(
+    static func line(
         _ bytes: UnsafeRawBufferPointer, from start: Int
     ) -> (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, end: Int)? {
         var colon = start
@@ -97,12 +97,12 @@ struct PlainRead {
         return UnsafeRawBufferPointer(rebasing: value[start..<end])
     }
 
-    private static func starts(_ bytes: UnsafeRawBufferPointer, with known: StaticString) -> Bool {
+    static func starts(_ bytes: UnsafeRawBufferPointer, with known: StaticString) -> Bool {
         bytes.count >= known.utf8CodeUnitCount
             && isEqual(UnsafeRawBufferPointer(rebasing: bytes[..<known.utf8CodeUnitCount]), known)
     }
 
-    private static func isEqual(_ bytes: UnsafeRawBufferPointer, _ known: StaticString) -> Bool {
+    static func isEqual(_ bytes: UnsafeRawBufferPointer, _ known: StaticString) -> Bool {
         guard bytes.count == known.utf8CodeUnitCount else { return false }
         for place in bytes.indices where bytes[place] != known.utf8Start[place] { return false }
         return true
@@ -110,7 +110,7 @@ struct PlainRead {
 
     /// But for the case of ASCII letters.
     /// - Parameter known: in lower case.
-    private static func isSame(_ bytes: UnsafeRawBufferPointer, _ known: StaticString) -> Bool {
+    static func isSame(_ bytes: UnsafeRawBufferPointer, _ known: StaticString) -> Bool {
         guard bytes.count == known.utf8CodeUnitCount else { return false }
         for place in bytes.indices {
             let byte = bytes[place]

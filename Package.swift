@@ -18,6 +18,7 @@ let package = Package(
     products: [
         .executable(name: "airlock", targets: ["airlock"]),
         .executable(name: "conn-import", targets: ["conn-import"]),
+        .executable(name: "benchmark-uris", targets: ["benchmark-uris"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -82,6 +83,7 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
+        .executableTarget(name: "benchmark-uris", dependencies: ["AirlockCore"], swiftSettings: strict),
         .testTarget(
             name: "AirlockCoreTests", dependencies: ["AirlockCore", "AirlockStore", log], exclude: ["Fixtures"],
             swiftSettings: strict),

@@ -62,6 +62,9 @@ struct Serve: AsyncParsableCommand {
         var logger = Logger(label: "airlock")
         logger.logLevel = settings.logLevel
         let now: Now = { Timestamp.now() }
+        // One for two cores: an event loop answers a hundred thousand hits a second, and more of them would wait for a core that
+        // the ordinary way, or the client itself, is using.
+        NIOSingletons.groupLoopCountSuggestion = max(1, System.coreCount / 2)
 
         try MountAssembly.checkLogins(settings)
         let (directory, storage) = try open(settings, now: now, logger: logger)

@@ -152,14 +152,16 @@ def raft_openbao(folder):
 
 @contextlib.contextmanager
 def front(folder, upstream, start=None):
-    """Airlock in front of `upstream`, its mount `airflow/` cached. What is cached stays fresh for as long as the benchmark takes."""
+    """Airlock in front of `upstream`, by the kwargs that Airflow would have. What is cached stays fresh for as long as the benchmark
+    takes."""
     folder.mkdir(parents=True, exist_ok=True)
     behind = Front(
-        upstream.server, folder, start or functools.partial(servers.start_airlock, folder), behind_proxy=False, ttl=TTL)
+        upstream.server, folder, start or functools.partial(servers.start_airlock, folder), behind_proxy=False)
+    behind.config = {"backend_kwargs": behind.mount["kwargs"], "ttl": TTL}
     behind.start()
     try:
         with stopped(behind.airlock) as server:
-            vault = Vault(server, "airflow/data/")
+            vault = Vault(server, f"{behind.upstream.mount}/data/")
             vault.behind = behind
             yield vault
     finally:

@@ -73,12 +73,21 @@ final class GroupCommit: Sendable {
 
     private static func inSavepoint<T>(_ database: Database, _ body: (Database) throws -> T) -> Result<T, any Error> {
         Result {
-            var value: T?
-            try database.inSavepoint {
-                value = try body(database)
-                return .commit
+            // SQLite gives up a whole transaction when the disk fails: what came now would be one of its own.
+            guard database.isInsideTransaction else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
+            // Prepared once, where GRDB's own savepoints are parsed each time.
+            try database.cachedStatement(sql: "SAVEPOINT job").execute()
+            do {
+                let value = try body(database)
+                try database.cachedStatement(sql: "RELEASE job").execute()
+                return value
+            } catch {
+                if database.isInsideTransaction {
+                    try database.execute(sql: "ROLLBACK TO job")
+                    try database.execute(sql: "RELEASE job")
+                }
+                throw error
             }
-            return value!
         }
     }
 

@@ -42,6 +42,8 @@ package final class SQLiteStorage: Storage {
                 // Four times SQLite's own: a page that many commits change, as those of the tokens, is copied once for all of
                 // them. The log stays below some 16 MB.
                 try database.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
+                // KiB. Digests lie all over the table: its pages are to be at hand when many tokens are written.
+                try database.execute(sql: "PRAGMA cache_size = -8000")
             }
             try SQLiteStorage.migrate(database, key: key, now: now)
             let keys = try database.read(SQLiteStorage.keys)

@@ -61,14 +61,14 @@ struct Sealer: Sendable {
 
     func seal(_ bytes: [UInt8], to binding: SealBinding) throws -> Data {
         let box = try AES.GCM.seal(
-            bytes, using: dataKeys[currentTerm]!, authenticating: binding.data(term: currentTerm))
+            bytes, using: dataKeys[currentTerm]!, authenticating: binding.bytes(term: currentTerm))
         return box.combined!
     }
 
     /// - Returns: `nil` when what is sealed was damaged, moved or sealed with another key.
     func open(_ sealed: Data, term: Int, boundTo binding: SealBinding) -> [UInt8]? {
         guard let dataKey = dataKeys[term], let box = try? AES.GCM.SealedBox(combined: sealed),
-            let bytes = try? AES.GCM.open(box, using: dataKey, authenticating: binding.data(term: term))
+            let bytes = try? AES.GCM.open(box, using: dataKey, authenticating: binding.bytes(term: term))
         else { return nil }
         return Array(bytes)
     }
@@ -90,16 +90,18 @@ struct SealBinding {
     var numbers: [Int] = []
 
     /// Every text is preceded by its length, so that no two bindings of one purpose give the same bytes.
-    func data(term: Int) -> Data {
-        var data = Data(purpose.utf8)
+    func bytes(term: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(256)
+        bytes.append(contentsOf: purpose.utf8)
         for text in texts {
-            withUnsafeBytes(of: UInt64(text.utf8.count).bigEndian) { data.append(contentsOf: $0) }
-            data.append(contentsOf: text.utf8)
+            withUnsafeBytes(of: UInt64(text.utf8.count).bigEndian) { bytes.append(contentsOf: $0) }
+            bytes.append(contentsOf: text.utf8)
         }
         for number in numbers + [term] {
-            withUnsafeBytes(of: Int64(number).bigEndian) { data.append(contentsOf: $0) }
+            withUnsafeBytes(of: Int64(number).bigEndian) { bytes.append(contentsOf: $0) }
         }
-        return data
+        return bytes
     }
 }
 

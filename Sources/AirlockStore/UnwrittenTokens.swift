@@ -32,8 +32,8 @@ final class UnwrittenTokens: Sendable {
 
     private struct State {
         var view = View()
-        var next = 0
-        /// Of the oldest.
+        /// The same, oldest first; the first one's number is `first`.
+        var queue: [Entry] = []
         var first = 0
         /// What is numbered below lies in the transaction that is open.
         var written = 0
@@ -65,13 +65,14 @@ final class UnwrittenTokens: Sendable {
     /// - Parameter isRight: asked once nothing can come between: whether what the token was issued on is still so.
     func add(_ token: Token, digest: String, accessorDigest: String, if isRight: () -> Bool) -> Added {
         state.withLock { state in
-            guard !state.isClosed, !state.isFailing, state.view.entries.count < UnwrittenTokens.limit, isRight() else {
+            guard !state.isClosed, !state.isFailing, state.queue.count < UnwrittenTokens.limit, isRight() else {
                 return .no
             }
-            state.view.entries[digest] = Entry(
-                number: state.next, digest: digest, accessorDigest: accessorDigest, token: token)
+            let entry = Entry(
+                number: state.first + state.queue.count, digest: digest, accessorDigest: accessorDigest, token: token)
+            state.queue.append(entry)
+            state.view.entries[digest] = entry
             state.view.digests[accessorDigest] = digest
-            state.next += 1
             defer { state.isScheduled = true }
             return state.isScheduled ? .yes : .first
         }
@@ -89,9 +90,8 @@ final class UnwrittenTokens: Sendable {
     func take(closing: Bool) -> [Entry] {
         state.withLock { state in
             if closing { state.isClosed = true }
-            let first = state.written
-            state.written = state.next
-            return state.view.entries.values.filter { $0.number >= first }.sorted { $0.number < $1.number }
+            defer { state.written = state.first + state.queue.count }
+            return Array(state.queue[(state.written - state.first)...])
         }
     }
 
@@ -108,11 +108,12 @@ final class UnwrittenTokens: Sendable {
                 state.written = state.first
                 return
             }
-            state.first = state.written
-            for entry in state.view.entries.values where entry.number < state.first {
+            for entry in state.queue[..<(state.written - state.first)] {
                 state.view.entries[entry.digest] = nil
                 state.view.digests[entry.accessorDigest] = nil
             }
+            state.queue.removeFirst(state.written - state.first)
+            state.first = state.written
         }
     }
 
@@ -121,7 +122,7 @@ final class UnwrittenTokens: Sendable {
     func attempted(isFailing: Bool) -> Bool {
         state.withLock { state in
             state.isFailing = isFailing
-            state.isScheduled = !state.view.entries.isEmpty
+            state.isScheduled = !state.queue.isEmpty
             return state.isScheduled
         }
     }

@@ -275,6 +275,6 @@ struct CacheSealingTests {
         expected += [0, 0, 0, 0, 0, 0, 0, 1] + Array("m".utf8)
         expected += [0, 0, 0, 0, 0, 0, 0, 3] + Array("aé".utf8)
         expected += [0, 0, 0, 0, 0, 0, 0, 3] + [0, 0, 0, 0, 0, 0, 0, 7]
-        #expect(Array(key.binding.data(term: 7)) == expected)
+        #expect(key.binding.bytes(term: 7) == expected)
     }
 }

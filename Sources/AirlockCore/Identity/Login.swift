@@ -98,10 +98,15 @@ package enum PolicyNames {
     /// Trimmed, lower-cased, each once, sorted; `root` stands alone.
     package static func sanitized(_ names: [String]) -> [String] {
         let names = Set(
-            names.map { ExactText($0.trimmingCharacters(in: .whitespacesAndNewlines).lowercased()) }
+            names.map { ExactText(isClean($0) ? $0 : $0.trimmingCharacters(in: .whitespacesAndNewlines).lowercased()) }
                 .filter { !$0.utf8.isEmpty })
         if names.contains(ExactText(Policy.root)) { return [Policy.root] }
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map(\.text)
+    }
+
+    /// Most names are, and what makes others so costs each login.
+    private static func isClean(_ name: String) -> Bool {
+        name.utf8.allSatisfy { 0x21...0x7E ~= $0 && !(UInt8(ascii: "A")...UInt8(ascii: "Z") ~= $0) }
     }
 
     /// As tokens hold them: with `default` or without, whatever was asked for.

@@ -337,6 +337,49 @@ struct HitHandlerTests {
         #expect(try written(channel) == "" && passedOn(channel) == 1)
     }
 
+    @Test func `A login counts as one in the metrics`() async throws {
+        let (server, channel) = try await loginConnection()
+        func logins() -> UInt64 {
+            let metrics = server.hits.services.metrics
+            return metrics.counters.filter { $0.key.labels == ["approle/", "ok"] }.values.reduce(0, +)
+        }
+        let before = logins()
+        try channel.writeInbound(login())
+        #expect(try passedOn(channel) == 0 && logins() == before + 1)
+    }
+
+    @Test func `A login that is bound to addresses is answered to a client from there only`() async throws {
+        let (server, channel) = try await loginConnection()
+        let root: HTTPFields = [HTTPField.Name("X-Vault-Token")!: "root"]
+        _ = try await server.answer(
+            "POST", "/v1/auth/approle/role/airflow", headers: root,
+            body: Array(#"{"secret_id_bound_cidrs":"10.0.0.0/8"}"#.utf8))
+        // Without an address it is refused, but the role is known again.
+        #expect(try await ordinaryLogin(server).status == 400)
+        channel.remoteAddress = try SocketAddress(ipAddress: "11.1.1.1", port: 1)
+        try channel.writeInbound(login())
+        #expect(try passedOn(channel) == 1 && written(channel) == "")
+        try respond(channel)
+        _ = try written(channel)
+        channel.remoteAddress = try SocketAddress(ipAddress: "10.1.1.1", port: 1)
+        try channel.writeInbound(login())
+        #expect(try passedOn(channel) == 0 && written(channel).hasPrefix("HTTP/1.1 200 OK"))
+    }
+
+    @Test func `A listener that asks for X-Vault-Request asks for it of a login, too`() async throws {
+        let (server, _) = try await loginConnection()
+        var rules = ListenerRules()
+        rules.requiresRequestHeader = true
+        let hits = Hits(services: server.hits.services, rules: rules)
+        func answers(_ headers: String) -> Bool {
+            var (request, answer) = (login(headers: headers), ByteBuffer())
+            if case .answered = hits.answer(&request, into: &answer) { return true }
+            return false
+        }
+        #expect(answers("X-Vault-Request: true\r\n"))
+        #expect(!answers(""))
+    }
+
     @Test func `A listener that asks for X-Vault-Request asks for it of a hit, too`() async throws {
         let (server, _) = try await connection()
         var rules = ListenerRules()

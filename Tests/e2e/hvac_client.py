@@ -5,6 +5,8 @@ import uuid
 import hvac
 import pytest
 
+import servers
+
 
 @pytest.fixture(scope="module")
 def client(vault_server):
@@ -28,7 +30,7 @@ def v1(client):
 
 def mounted(client, version, kv):
     name = new_name(f"kv{version}")
-    client.sys.enable_secrets_engine("kv", path=name, options={"version": version})
+    servers.enable_kv(client, name, version)
     yield Mounted(kv, name)
     client.sys.disable_secrets_engine(name)
 

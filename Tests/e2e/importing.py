@@ -61,7 +61,7 @@ def old_mount(client):
 
 def mounted(client, version):
     name = f"m{uuid.uuid4().hex[:8]}"
-    client.sys.enable_secrets_engine("kv", path=name, options={"version": version})
+    servers.enable_kv(client, name, version)
     yield name
     client.sys.disable_secrets_engine(name)
 

@@ -18,6 +18,13 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = REPOSITORY / ".tools"
 
 
+def enable_kv(client, path, version="2"):
+    """By hvac's client. OpenBao answers 400 while it prepares a new mount of version 2."""
+    client.sys.enable_secrets_engine("kv", path=path, options={"version": version})
+    if version == "2":
+        wait_until(lambda: client.adapter.list(f"/v1/{path}/metadata/", raise_exception=False).status_code == 404, "the mount is made")
+
+
 def wait_until(condition, what, seconds=20, process=None):
     """Polls until `condition()` is true and returns its value. A process that ends meanwhile ends the wait."""
     deadline = time.monotonic() + seconds

@@ -7,6 +7,7 @@ import hvac
 import pytest
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest
 
+import servers
 from hvac_client import client, new_name, refused, v1, v2  # fixtures among them
 
 
@@ -208,10 +209,11 @@ def test_a_mount_is_enabled_listed_and_disabled_with_all_that_it_held(client):
     with refused(InvalidRequest, f"path is already in use at {name}/"):
         client.sys.enable_secrets_engine("kv", path=name)
 
+    servers.wait_until(lambda: client.adapter.get(f"/v1/{name}/metadata/k", raise_exception=False).status_code == 404, "the mount is made")
     client.secrets.kv.v2.create_or_update_secret("k", secret={"a": 1}, mount_point=name)
     assert client.sys.disable_secrets_engine(name).status_code == 204
     assert f"{name}/" not in client.sys.list_mounted_secrets_engines()["data"]
-    client.sys.enable_secrets_engine("kv", path=name, options={"version": "2"})
+    servers.enable_kv(client, name)
     with refused(InvalidPath):
         client.secrets.kv.v2.read_secret_version("k", mount_point=name, raise_on_deleted_version=True)
     client.sys.disable_secrets_engine(name)

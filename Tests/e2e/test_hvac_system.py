@@ -7,6 +7,8 @@ import hvac
 import pytest
 from hvac.exceptions import InvalidRequest
 
+import servers
+
 
 @pytest.fixture(scope="module")
 def client(vault_server):
@@ -16,7 +18,7 @@ def client(vault_server):
 @pytest.fixture
 def mount(client):
     name = f"mount-{uuid.uuid4().hex[:8]}"
-    client.sys.enable_secrets_engine("kv", path=name, options={"version": "2"})
+    servers.enable_kv(client, name)
     yield name
     client.sys.disable_secrets_engine(name)
 

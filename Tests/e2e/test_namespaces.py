@@ -28,7 +28,7 @@ def make(server, path):
     parent = hvac.Client(url=server.url, token=server.token, namespace=above or None)
     parent.sys.create_namespace(name)
     client = hvac.Client(url=server.url, token=server.token, namespace=path)
-    client.sys.enable_secrets_engine("kv", path="kv", options={"version": "2"})
+    servers.enable_kv(client, "kv")
     client.sys.create_or_update_policy("everything", EVERYTHING)
     client.sys.enable_auth_method("approle")
     client.auth.approle.create_or_update_approle("app", token_policies=["everything"])

@@ -19,6 +19,7 @@ extension Token {
         add("expires", expires.map { .integer($0.nanoseconds) })
         add("usesGranted", usesGranted.map { .integer($0) })
         add("parent", parent.map { ["digest": .string($0.digest), "accessor": .string($0.accessor)] })
+        add("lostParent", lostParent.map { .bool($0) })
         add("issuedThrough", issuedThrough.map { .string($0) })
         add("loginRole", loginRole.map { .string($0) })
         add("tokenRole", tokenRole.map { .string($0) })

@@ -116,9 +116,10 @@ package final class SQLiteStorage: Storage {
         let memory = MemoryView(front: front, tokens: unwritten, sealer: sealer)
         if let result = try? body(memory), memory.isTrue(since: begun) { return result }
         // Before the view is opened: what is written meanwhile is here still, or there already.
-        let (tokens, front, sealer) = (unwritten.view, front, sealer)
+        let (tokens, front) = (unwritten.view, front)
         do {
             return try database.read { database in
+                // Taken once the view is open: what a rotation brings before is needed for it.
                 let rows = RecordRows(database: database, sealer: sealer)
                 return try body(SnapshotView(rows: rows, tokens: tokens, front: front, begun: begun))
             }
@@ -129,12 +130,12 @@ package final class SQLiteStorage: Storage {
 
     package func write<T: Sendable>(_ body: @escaping @Sendable (any StorageTransaction) throws -> T) async throws -> T
     {
-        let (sealer, front, unwritten) = (sealer, front, unwritten)
+        let (front, unwritten) = (front, unwritten)
         let changes = RecordChanges(front)
         // Before the caller, who will tell others, learns how it went.
         defer { changes.finish() }
         do {
-            return try await writer.write { database in
+            return try await writer.write { [self] database in
                 let mark = unwritten.mark
                 do {
                     let rows = RecordRows(database: database, sealer: sealer)
@@ -180,8 +181,7 @@ package final class SQLiteStorage: Storage {
     }
 
     private func writeTokens() async throws {
-        let (sealer, unwritten) = (sealer, unwritten)
-        try await writer.write { database in
+        try await writer.write { [self] database in
             let mark = unwritten.mark
             do {
                 let rows = RecordRows(database: database, sealer: sealer)

@@ -2,6 +2,7 @@ import AirlockCore
 import AirlockStore
 import Foundation
 import GRDB
+import Synchronization
 import Testing
 
 /// What is at rest cannot be read without the key, and cannot be altered without being noticed.
@@ -50,6 +51,33 @@ struct SealingTests {
                 sql: "UPDATE record SET sealed = ? WHERE name = 'connections/pg'", arguments: [original])
         }
         #expect(try opened.storage.text(SealingTests.pg) == SealingTests.canary)
+    }
+
+    @Test func `What is written once the key is rotated can be read by those who began before, too`() async throws {
+        let storage = try temporary.open().storage
+        try await storage.put(SealingTests.pg, "0")
+        let race = Race()
+        // More of them than the database has readers: they wait for one another.
+        let threads = (0..<8).map { _ in
+            Thread {
+                while !race.isDone.withLock({ $0 }) {
+                    if (try? storage.text(SealingTests.pg)) == nil { race.failures.withLock { $0 += 1 } }
+                }
+            }
+        }
+        for thread in threads { thread.start() }
+        for number in 1...20 {
+            try await storage.rotateKey()
+            try await storage.put(SealingTests.pg, String(number))
+        }
+        race.isDone.withLock { $0 = true }
+        while threads.contains(where: \.isExecuting) { await Task.yield() }
+        #expect(race.failures.withLock { $0 } == 0)
+    }
+
+    private final class Race: Sendable {
+        let isDone = Mutex(false)
+        let failures = Mutex(0)
     }
 
     @Test(arguments: [

@@ -134,6 +134,9 @@ struct HitHandlerTests {
         let answers = try written(channel)
         #expect((256 * 1024..<260 * 1024).contains(answers.utf8.count))
         #expect(try passedOn(channel) == 200 - answers.split(separator: "HTTP/1.1 200 OK").count)
+        // A connection that rests does not hold what it needed for them.
+        let handler = try channel.pipeline.syncOperations.handler(type: HitHandler.self)
+        #expect(handler.answers.capacity <= HitHandler.keptCapacity)
     }
 
     @Test(arguments: ["/v1/secret/data/a?version=1", "/v1/secret/data/a?", "/v1/secret/data/a/", "/v1/secret/data//a"])

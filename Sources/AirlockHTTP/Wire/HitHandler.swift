@@ -16,7 +16,7 @@ final class HitHandler: ChannelDuplexHandler {
     /// Bytes of answers to what came in one piece. The rest goes the ordinary way, which waits for a client that reads slowly.
     private static let pieceLimit = 256 * 1024
 
-    private static let keptCapacity = 8 * 1024
+    static let keptCapacity = 8 * 1024
 
     /// `nil`: nothing is answered here.
     private let hits: Hits?
@@ -35,7 +35,7 @@ final class HitHandler: ChannelDuplexHandler {
     /// What came was no HTTP: the rest of it is not looked at.
     private var hasFailed = false
     /// The last hits. Once they are written their memory is used again.
-    private var answers = ByteBuffer()
+    private(set) var answers = ByteBuffer()
     private var areWritten = true
     /// In front of this handler, and past it: a hit is bytes already.
     private var encoder: ChannelHandlerContext?
@@ -84,8 +84,6 @@ final class HitHandler: ChannelDuplexHandler {
     /// - Returns: whether what is left is the beginning of a login.
     private func answer(_ bytes: inout ByteBuffer, _ hits: Hits, _ context: ChannelHandlerContext) -> Bool {
         if areWritten {
-            // What was large is given back.
-            if answers.capacity > HitHandler.keptCapacity { answers = ByteBuffer() }
             answers.clear()
             areWritten = false
         }
@@ -171,6 +169,8 @@ final class HitHandler: ChannelDuplexHandler {
         areWritten = true
         guard answers.readableBytes > 0 else { return false }
         encoder?.write(NIOAny(answers), promise: nil)
+        // What was large is not held by a connection that rests.
+        if answers.capacity > HitHandler.keptCapacity { answers = ByteBuffer() }
         return true
     }
 

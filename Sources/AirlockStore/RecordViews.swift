@@ -10,17 +10,21 @@ struct SnapshotView: StorageReader {
 
     func record(_ key: RecordKey) throws -> [UInt8]? {
         if let token = tokens.entry(key) { return try token.record(key) }
-        return try kept(key, rows.record(key))
+        let bytes = try rows.record(key)
+        if let bytes { keep(bytes, of: key, size: bytes.count) }
+        return bytes
     }
 
     func value<Value: Decodable & Sendable>(_ type: Value.Type, _ key: RecordKey) throws -> Value? {
         if key.kind == .token, let token = tokens.entry(key) { return token.token as? Value }
-        return try kept(key, rows.record(key).map { try RecordValue.decode(type, $0) })
+        guard let bytes = try rows.record(key) else { return nil }
+        let value = try RecordValue.decode(type, bytes)
+        keep(value, of: key, size: bytes.count)
+        return value
     }
 
-    private func kept<Value: Sendable>(_ key: RecordKey, _ value: Value?) -> Value? {
-        if let value, key.kind.isRemembered { front.keep(value, of: key, since: begun) }
-        return value
+    private func keep(_ value: some Sendable, of key: RecordKey, size: Int) {
+        if key.kind.isRemembered { front.keep(value, of: key, size: size, since: begun) }
     }
 
     func names(_ kind: RecordKind, scope: String) throws -> [String] {

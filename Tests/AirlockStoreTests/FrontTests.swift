@@ -145,6 +145,38 @@ struct FrontTests {
         #expect((1_300..<1_600).contains(kept))
     }
 
+    @Test func `A token with very much text of somebody's choice is not kept`() async throws {
+        let text = String(repeating: "x", count: 20_000)
+        let changes: [@Sendable (inout TokenRequest) -> Void] = [
+            { $0.meta = ["x": text] }, { $0.displayName = text }, { $0.policies.append(text) },
+            { request in
+                request.meta = [:]
+                for number in 0..<1_000 { request.meta?["\(number)"] = "some text of no great length" }
+            },
+        ]
+        for change in changes {
+            let reader = try await PlainReader(change)
+            try await reader.write("1")
+            try reader.read()
+            #expect(reader.hit() == nil)
+            let isInMemory = reader.front.record(RecordKey(.token, reader.issued.digest)) != nil
+            #expect(!isInMemory)
+        }
+    }
+
+    @Test func `A token at the end of a long line of ancestors is not kept`() async throws {
+        let store = TemporaryStore()
+        let opened = try store.open()
+        let tokens = Tokens(storage: opened.storage, namespace: .root, now: { store.now })
+        var request = TokenRequest()
+        for ancestors in 0..<40 {
+            let issued = try await tokens.issue(request)
+            request.parent = Token.Parent(digest: issued.digest, accessor: issued.token.accessor)
+            let found = Tokens.Found(digest: issued.digest, token: issued.token)
+            #expect(try (TokenLine(found, in: opened.storage) != nil) == (ancestors <= 32))
+        }
+    }
+
     @Test func `With a limit of nothing nothing is kept`() async throws {
         let reader = try await PlainReader()
         try await reader.write("1")

@@ -275,6 +275,20 @@ struct WrittenBehindTests {
         #expect(try logins.survivesCrash(durable))
     }
 
+    @Test func `A login whose token has very much metadata is not held in memory`() async throws {
+        let logins = try await Logins.ready()
+        var request = AppRoles.SecretIDRequest()
+        request.chosenText = "large"
+        request.metadata = ["x": String(repeating: "x", count: 20_000)]
+        _ = try await logins.roles.makeSecretID("airflow", request)
+        for _ in 0..<2 {
+            let issued = try await logins.roles.login(roleID: "airflow", secretID: "large", source: nil)
+            #expect(try logins.isWritten(issued) && logins.isAlive(issued))
+            let isInMemory = logins.opened.storage.front.record(RecordKey(.token, issued.digest)) != nil
+            #expect(!isInMemory)
+        }
+    }
+
     @Test func `No token outlives the mount that many log in at while it is disabled`() async throws {
         for _ in 0..<20 {
             let logins = try await Logins.ready()

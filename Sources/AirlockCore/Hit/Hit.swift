@@ -124,7 +124,9 @@ extension Front {
 
 extension Token {
     /// One that is counted, bound to addresses or decided about by a vault is looked at each time.
-    var mayBeKept: Bool { usesLeft == 0 && boundCIDRs.isEmpty && upstream == nil && namespace.isRoot }
+    var mayBeKept: Bool {
+        usesLeft == 0 && boundCIDRs.isEmpty && upstream == nil && namespace.isRoot && isSmall
+    }
 }
 
 /// A token's digest and those of its ancestors, with whom it dies, and when the first of them does.
@@ -132,12 +134,15 @@ package struct TokenLine: Sendable {
     package private(set) var digests: [String]
     package private(set) var expires: Timestamp?
 
-    /// - Returns: `nil` when an ancestor is gone already.
+    /// Each token in memory holds its whole line: from a longer one thousands would hold millions.
+    private static let ancestorLimit = 32
+
+    /// - Returns: `nil` when an ancestor is gone already, or the line is too long to be kept.
     package init?(_ found: Tokens.Found, in storage: any Storage) throws {
         (digests, expires) = ([found.digest], found.token.expires)
         guard found.token.parent != nil else { return }
         let ancestors = try storage.read { try TokenRecords.ancestors($0, of: found.token) }
-        guard let ancestors else { return nil }
+        guard let ancestors, ancestors.count <= TokenLine.ancestorLimit else { return nil }
         for (digest, ancestor) in ancestors {
             digests.append(digest)
             if let end = ancestor.expires { expires = min(expires ?? end, end) }

@@ -5,12 +5,17 @@ import Synchronization
 extension Front {
     /// Over it the memory of records starts anew.
     private static let recordLimit = 10_000
+    /// Bytes of one. Larger ones are rare, unless somebody makes thousands of them.
+    package static let recordSizeLimit = 16 * 1024
 
     /// - Returns: `nil`, which says nothing: the database knows.
     package func record(_ key: RecordKey) -> (any Sendable)? { state.withLock { $0.records[key] } }
 
-    /// - Parameter begun: before the view was opened that it was read from.
-    package func keep(_ value: any Sendable, of key: RecordKey, since begun: Moment) {
+    /// - Parameters:
+    ///   - size: bytes of the record.
+    ///   - begun: before the view was opened that it was read from.
+    package func keep(_ value: any Sendable, of key: RecordKey, size: Int, since begun: Moment) {
+        guard size <= Front.recordSizeLimit else { return }
         state.withLock { state in
             guard state.isUnchanged(record: key, since: begun), state.records[key] == nil else { return }
             if state.records.count >= Front.recordLimit { state.records = [:] }

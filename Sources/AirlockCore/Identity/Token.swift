@@ -65,7 +65,19 @@ package struct Token: Sendable, Codable, Equatable {
     package var isRoot: Bool { policies.contains(Policy.root) }
 
     /// One that a crash may take: its client logs in again and has what it had (the design's rule of logins).
-    package var mayBeLost: Bool { issuedThrough != nil && usesLeft == 0 && parent == nil && upstream == nil }
+    package var mayBeLost: Bool {
+        issuedThrough != nil && usesLeft == 0 && parent == nil && upstream == nil && isSmall
+    }
+
+    /// Memory holds thousands of tokens, so none with very much text of somebody's choice.
+    var isSmall: Bool {
+        let meta = (meta ?? [:]).reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + Token.entrySize }
+        let policies = policies.reduce(0) { $0 + $1.utf8.count + Token.entrySize }
+        return displayName.utf8.count + meta + policies <= Front.recordSizeLimit
+    }
+
+    /// Bytes that an entry of a list or a map takes beside its text.
+    private static let entrySize = 32
 }
 
 /// A token just made: the only moment its text is known.

@@ -8,8 +8,8 @@ struct TokenRecordTextTests {
         accessor: "a\"<é", policies: ["default", "p"], path: "auth/approle/login", displayName: "approle",
         meta: ["role_name": "r", "k": "\u{1}\n"], issued: Timestamp(nanoseconds: 1), creationTTL: 2,
         expires: Timestamp(nanoseconds: 3), lastTTL: 4, explicitMaxTTL: 5, period: 6, usesLeft: 7, usesGranted: 8,
-        renewable: true, parent: Token.Parent(digest: "d", accessor: "e"), lostParent: true, hasChildren: true, entityID: "f",
-        issuedThrough: "g", loginRole: "h", tokenRole: "i", boundCIDRs: [CIDR("10.0.0.0/8")!],
+        renewable: true, parent: Token.Parent(digest: "d", accessor: "e"), lostParent: true, hasChildren: true,
+        entityID: "f", issuedThrough: "g", loginRole: "h", tokenRole: "i", boundCIDRs: [CIDR("10.0.0.0/8")!],
         certificateDigest: "j", lastRenewal: Timestamp(nanoseconds: 9))
     private let bare = Token(
         accessor: "", policies: [], path: "", displayName: "", meta: nil, issued: Timestamp(nanoseconds: -1),

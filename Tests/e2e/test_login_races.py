@@ -111,7 +111,7 @@ def test_no_login_outlives_its_secret_id_or_role_and_no_token_its_mount_or_lease
     mount = "raced-ends"
     root, role, connection = prepare(airlock, mount)
     with crowd(airlock, mount) as seen:
-        for _ in range(15):
+        for _ in range(6):
             assert login(connection, mount)
             done(root.post(f"{role}/secret-id/destroy", {"secret_id": "secret"}))
             assert login(connection, mount) is None

@@ -222,6 +222,16 @@ def test_litellm_reads_and_writes_variables_of_conjur(conjur, tmp_path):
 # Kong
 
 
+def test_a_name_in_a_clients_file_makes_no_terminal_obey(tmp_path):
+    (tmp_path / "kong.json").write_text(json.dumps({
+        "_format_version": "3.0",
+        "vaults": [{"name": "hcv", "prefix": "p", "config": {
+            "host": "vault", "protocol": "http", "token": CANARY, "mount": "kv", "kv": "v2", "sp\x1b[2Jare": 1, "two\nlines: x": 2}}]}))
+    conversion = Conversion(tmp_path, "kong", "kong.json", "--secrets-dir", "secrets")
+    assert conversion.lines("not carried over") == ["vaults[0].config.(a name): unknown"] * 2
+    assert "\x1b" not in "".join(conversion.report)
+
+
 def test_kong_reads_by_references_as_long_as_its_intervals_say(bao_server, tmp_path):
     bao = kong_administrator(bao_server)
     role_id, secret_id = approle(bao, 'path "kong-v1/*" { capabilities = ["read"] }', mount="kong-approle")

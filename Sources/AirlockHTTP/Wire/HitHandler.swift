@@ -15,7 +15,7 @@ final class HitHandler: ChannelDuplexHandler {
     private static let shown = TimeAmount.seconds(30)
     /// Bytes of answers to what came in one piece. The rest goes the ordinary way, which waits for a client that reads slowly.
     private static let pieceLimit = 256 * 1024
-
+    /// Bytes of memory that a connection at rest keeps for its next hits.
     static let keptCapacity = 8 * 1024
 
     /// `nil`: nothing is answered here.

@@ -22,7 +22,9 @@ CREATE TABLE record (
     -- What the record belongs to: a namespace's or a mount's uuid, uuid/role for secret ids, or the keyed digest of a
     -- token's accessor. Empty for the root namespace and the whole store.
     scope   TEXT NOT NULL,
-    -- A path, a name, or the keyed digest (hex HMAC-SHA256) of a token, an accessor, a role id or a secret id.
+    -- A path, a name, or the keyed digest (hex HMAC-SHA256) of a token, an accessor, a role id or a secret id. A token that
+    -- Airlock has made: five letters for the second it was made in, a hyphen, and its accessor's digest, so that tokens of one
+    -- time lie together; no token_accessor leads to it.
     name    TEXT NOT NULL,
     -- The version of a KV version 2 secret; 0 for all else.
     version INTEGER NOT NULL,

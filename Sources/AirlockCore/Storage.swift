@@ -131,7 +131,8 @@ extension StorageTransaction {
 /// Random text for tokens, accessors and ids. The system generator is cryptographically secure
 /// (https://developer.apple.com/documentation/swift/systemrandomnumbergenerator).
 package enum RandomText {
-    private static let alphanumerics = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
+    /// In the order of their bytes.
+    private static let alphanumerics = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
 
     package static func alphanumeric(_ count: Int) -> String {
         var (generator, text) = (SystemRandomNumberGenerator(), [UInt8]())
@@ -149,12 +150,43 @@ package enum RandomText {
         return String(decoding: text, as: UTF8.self)
     }
 
+    /// A number in letters that sort as numbers do; what does not fit is cut off at the front.
+    package static func alphanumeric(counting number: Int, _ count: Int) -> String {
+        var (number, letters) = (max(0, number), [UInt8](repeating: alphanumerics[0], count: count))
+        for place in letters.indices.reversed() {
+            letters[place] = alphanumerics[number % alphanumerics.count]
+            number /= alphanumerics.count
+        }
+        return String(decoding: letters, as: UTF8.self)
+    }
+
+    /// Letters that are the same for what was digested, from the bytes of a hex digest. Some come a little more often than others.
+    package static func alphanumeric(fromDigest digest: String, _ count: Int) -> String {
+        var (digits, letters) = (digest.utf8.makeIterator(), [UInt8]())
+        letters.reserveCapacity(count)
+        while letters.count < count, let high = digits.next().flatMap(Hexadecimal.value),
+            let low = digits.next().flatMap(Hexadecimal.value)
+        {
+            letters.append(alphanumerics[(Int(high) << 4 | Int(low)) % alphanumerics.count])
+        }
+        return String(decoding: letters, as: UTF8.self)
+    }
+
+    package static func isAlphanumeric(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "a")...UInt8(ascii: "z"):
+            true
+        default: false
+        }
+    }
+
     package static func uuid() -> String { UUID().uuidString.lowercased() }
 
     /// The first 16 bytes of a hex digest in a uuid's notation: an id that is stable for what was digested.
     package static func uuid(fromDigest digest: String) -> String {
-        var text = Array(digest.prefix(32))
-        for place in [20, 16, 12, 8] { text.insert("-", at: place) }
-        return String(text)
+        var text = Array(digest.utf8.prefix(32))
+        for place in [20, 16, 12, 8] { text.insert(UInt8(ascii: "-"), at: place) }
+        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -9,14 +9,14 @@ struct SnapshotView: StorageReader {
     let begun: Front.Moment
 
     func record(_ key: RecordKey) throws -> [UInt8]? {
-        if let token = tokens.entry(key) { return try token.record(key) }
+        if let entry = tokens.entry(key) { return try entry.token.recorded }
         let bytes = try rows.record(key)
         if let bytes { keep(bytes, of: key, size: bytes.count) }
         return bytes
     }
 
     func value<Value: Decodable & Sendable>(_ type: Value.Type, _ key: RecordKey) throws -> Value? {
-        if key.kind == .token, let token = tokens.entry(key) { return token.token as? Value }
+        if let entry = tokens.entry(key) { return entry.token as? Value }
         guard let bytes = try rows.record(key) else { return nil }
         let value = try RecordValue.decode(type, bytes)
         keep(value, of: key, size: bytes.count)
@@ -29,14 +29,8 @@ struct SnapshotView: StorageReader {
 
     func names(_ kind: RecordKind, scope: String) throws -> [String] {
         let names = try rows.names(kind, scope: scope)
-        let unwritten: [String] =
-            switch kind {
-            case .token: Array(tokens.entries.keys)
-            case .tokenAccessor: Array(tokens.digests.keys)
-            default: []
-            }
-        guard !unwritten.isEmpty else { return names }
-        return Set(names).union(unwritten).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        guard kind == .token, !tokens.entries.isEmpty else { return names }
+        return Set(names).union(tokens.entries.keys).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
     func children(_ kind: RecordKind, scope: String, folder: String) throws -> [String] {
@@ -53,15 +47,13 @@ struct TransactionView: StorageTransaction {
     let changes: RecordChanges
     let front: Front
 
-    private static let tokenKinds: Set<RecordKind> = [.token, .tokenAccessor]
-
     private func see(_ key: RecordKey) throws {
-        guard TransactionView.tokenKinds.contains(key.kind), tokens.isMissing(key) else { return }
+        guard key.kind == .token, tokens.isMissing(key) else { return }
         for token in tokens.take(closing: false) { try rows.put(token) }
     }
 
     private func see(_ kind: RecordKind) throws {
-        guard TransactionView.tokenKinds.contains(kind) else { return }
+        guard kind == .token else { return }
         for token in tokens.take(closing: true) { try rows.put(token) }
     }
 
@@ -118,7 +110,6 @@ final class MemoryView: StorageTransaction {
     struct Put {
         let digest: String
         let token: Token
-        var accessorDigest = ""
     }
 
     private struct Unknown: Error {}
@@ -150,12 +141,12 @@ final class MemoryView: StorageTransaction {
     }
 
     func record(_ key: RecordKey) throws -> [UInt8]? {
-        if let token = tokens.entry(key) { return try token.record(key) }
+        if let entry = tokens.entry(key) { return try entry.token.recorded }
         return try known([UInt8].self, key)
     }
 
     func value<Value: Decodable & Sendable>(_ type: Value.Type, _ key: RecordKey) throws -> Value? {
-        if key.kind == .token, let token = tokens.entry(key)?.token as? Value { return token }
+        if let token = tokens.entry(key)?.token as? Value { return token }
         return try known(type, key)
     }
 
@@ -170,30 +161,21 @@ final class MemoryView: StorageTransaction {
         put = Put(digest: key.name, token: token)
     }
 
-    func put(_ key: RecordKey, _ bytes: [UInt8], expires: Timestamp?) throws {
-        guard key.kind == .tokenAccessor, let token = put, bytes.elementsEqual(token.digest.utf8) else {
-            throw unknown()
-        }
-        put = Put(digest: token.digest, token: token.token, accessorDigest: key.name)
-    }
+    func put(_ key: RecordKey, _ bytes: [UInt8], expires: Timestamp?) throws { throw unknown() }
 
     func delete(_ key: RecordKey) throws { throw unknown() }
 
     func deleteAll(_ kind: RecordKind, scope: String) throws { throw unknown() }
 }
 
-extension UnwrittenTokens.Entry {
+extension Token {
     /// As it will lie in the database.
-    func record(_ key: RecordKey) throws -> [UInt8] {
-        key.kind == .token ? try token.recordText ?? RecordValue.encode(token) : Array(digest.utf8)
-    }
+    fileprivate var recorded: [UInt8] { get throws { try recordText ?? RecordValue.encode(self) } }
 }
 
 extension RecordRows {
     /// Nothing changes for whoever has known it from memory.
     func put(_ entry: UnwrittenTokens.Entry) throws {
-        let keys = (RecordKey(.token, entry.digest), RecordKey(.tokenAccessor, entry.accessorDigest))
-        try put(keys.0, entry.record(keys.0), expires: entry.token.expires)
-        try put(keys.1, entry.record(keys.1), expires: entry.token.expires)
+        try put(RecordKey(.token, entry.digest), entry.token.recorded, expires: entry.token.expires)
     }
 }

@@ -155,7 +155,7 @@ package final class SQLiteStorage: Storage {
         let begun = front.moment
         let memory = MemoryView(front: front, tokens: unwritten, sealer: sealer)
         guard let result = try? body(memory), !memory.isIncomplete, let put = memory.put else { return nil }
-        let added = unwritten.add(put.token, digest: put.digest, accessorDigest: put.accessorDigest) {
+        let added = unwritten.add(put.token, digest: put.digest) {
             memory.isTrue(since: begun)
         }
         if added == .first { writeTokensSoon() }

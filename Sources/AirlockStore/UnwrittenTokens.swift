@@ -9,25 +9,15 @@ final class UnwrittenTokens: Sendable {
         /// Counted up, in the order they came.
         let number: Int
         let digest: String
-        /// Of the accessor.
-        let accessorDigest: String
         let token: Token
     }
 
     /// The tokens as they were at one moment.
     struct View: Sendable {
         fileprivate(set) var entries: [String: Entry] = [:]
-        /// Tokens' digests by those of their accessors.
-        fileprivate(set) var digests: [String: String] = [:]
 
         /// Whose record it is.
-        func entry(_ key: RecordKey) -> Entry? {
-            switch key.kind {
-            case .token: entries[key.name]
-            case .tokenAccessor: digests[key.name].flatMap { entries[$0] }
-            default: nil
-            }
-        }
+        func entry(_ key: RecordKey) -> Entry? { key.kind == .token ? entries[key.name] : nil }
     }
 
     private struct State {
@@ -45,7 +35,7 @@ final class UnwrittenTokens: Sendable {
     }
 
     /// Over it logins wait for the disk.
-    static let limit = 4096
+    static let limit = 16_384
 
     private let state = Mutex(State())
 
@@ -63,16 +53,14 @@ final class UnwrittenTokens: Sendable {
     }
 
     /// - Parameter isRight: asked once nothing can come between: whether what the token was issued on is still so.
-    func add(_ token: Token, digest: String, accessorDigest: String, if isRight: () -> Bool) -> Added {
+    func add(_ token: Token, digest: String, if isRight: () -> Bool) -> Added {
         state.withLock { state in
             guard !state.isClosed, !state.isFailing, state.queue.count < UnwrittenTokens.limit, isRight() else {
                 return .no
             }
-            let entry = Entry(
-                number: state.first + state.queue.count, digest: digest, accessorDigest: accessorDigest, token: token)
+            let entry = Entry(number: state.first + state.queue.count, digest: digest, token: token)
             state.queue.append(entry)
             state.view.entries[digest] = entry
-            state.view.digests[accessorDigest] = digest
             defer { state.isScheduled = true }
             return state.isScheduled ? .yes : .first
         }
@@ -108,10 +96,7 @@ final class UnwrittenTokens: Sendable {
                 state.written = state.first
                 return
             }
-            for entry in state.queue[..<(state.written - state.first)] {
-                state.view.entries[entry.digest] = nil
-                state.view.digests[entry.accessorDigest] = nil
-            }
+            for entry in state.queue[..<(state.written - state.first)] { state.view.entries[entry.digest] = nil }
             state.queue.removeFirst(state.written - state.first)
             state.first = state.written
         }

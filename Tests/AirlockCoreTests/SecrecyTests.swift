@@ -17,7 +17,7 @@ struct SecrecyTests {
         let payload = SecretPayload(Array(SecrecyTests.canary.utf8))
         let text = SecretText(SecrecyTests.canary)
         let enclosing = Enclosing(payload: payload, texts: [text], maybe: payload)
-        let issued = IssuedToken(text: payload, token: try SecrecyTests.token)
+        let issued = IssuedToken(text: payload, token: try SecrecyTests.token, digest: "")
         let values: [Any] = [
             payload, text, Optional(payload) as Any, [payload], ["x": text], (payload, text), enclosing, [enclosing],
             Result<SecretPayload, Never>.success(payload), issued,

@@ -322,10 +322,9 @@ private final class PlainReader: Sendable {
         var request = TokenRequest()
         request.ttl = parentTTL
         parent = try await tokens.issue(request)
-        let digest = opened.storage.digest(String(decoding: parent.text.bytes, as: UTF8.self))
         request.ttl = ttl
         request.policies = ["p"]
-        request.parent = Token.Parent(digest: digest, accessor: parent.token.accessor)
+        request.parent = Token.Parent(digest: parent.digest, accessor: parent.token.accessor)
         change(&request)
         issued = try await tokens.issue(request)
     }

@@ -320,7 +320,7 @@ struct WrittenBehindTests {
             .issued(TokenRequest()).token
         let tokens = UnwrittenTokens()
         func add(_ number: Int, _ isRight: Bool = true) -> UnwrittenTokens.Added {
-            tokens.add(issued, digest: "t\(number)", accessorDigest: "a\(number)") { isRight }
+            tokens.add(issued, digest: "t\(number)") { isRight }
         }
         #expect(add(0, false) == .no)
         #expect(add(0) == .first)

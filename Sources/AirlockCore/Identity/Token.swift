@@ -84,8 +84,8 @@ package struct Token: Sendable, Codable, Equatable {
 package struct IssuedToken: Sendable {
     package let text: SecretPayload
     package let token: Token
-    /// What the store knows it by, once it is there.
-    package var digest = ""
+    /// What the store knows it by (`TokenName`), once it is there.
+    package let digest: String
     package var warnings: [String] = []
 }
 

@@ -1,20 +1,45 @@
-/// How tokens stand in the store: by keyed digest, with a second record that leads from the accessor's digest to it.
+/// How tokens stand in the store: by their names (`TokenName`), and where the name does not come from the accessor with a second
+/// record that leads from the accessor's digest to it.
 package enum TokenRecords {
     package static func token(_ reader: any StorageReader, _ digest: String) throws -> Token? {
         try reader.value(Token.self, RecordKey(.token, digest))
     }
 
     package static func put(_ transaction: any StorageTransaction, _ token: Token, digest: String) throws {
-        let accessor = transaction.digest(token.accessor)
         try transaction.put(RecordKey(.token, digest), value: token, expires: token.expires)
+        if TokenName.isOfAccessor(digest) { return }
+        let accessor = transaction.digest(token.accessor)
         try transaction.put(RecordKey(.tokenAccessor, accessor), Array(digest.utf8), expires: token.expires)
     }
 
     package static func delete(_ transaction: any StorageTransaction, _ token: Token, digest: String) throws {
         try transaction.delete(RecordKey(.token, digest))
         try transaction.delete(RecordKey(.wrapped, digest))
-        try transaction.delete(RecordKey(.tokenAccessor, transaction.digest(token.accessor)))
+        if !TokenName.isOfAccessor(digest) {
+            try transaction.delete(RecordKey(.tokenAccessor, transaction.digest(token.accessor)))
+        }
         try Cubbyhole.deleteAll(transaction, of: token)
+    }
+
+    /// The live token with this text.
+    package static func live(_ reader: any StorageReader, text: String, now: Timestamp) throws -> Tokens.Found? {
+        for name in TokenName.names(text: text, now: now, reader.digest) {
+            if let token = try live(reader, name, now: now) { return Tokens.Found(digest: name, token: token) }
+        }
+        return nil
+    }
+
+    /// The live token with this accessor.
+    package static func live(_ reader: any StorageReader, accessor: String, now: Timestamp) throws -> Tokens.Found? {
+        if let name = TokenName.name(ofAccessor: accessor, reader.digest), let token = try live(reader, name, now: now)
+        {
+            return Tokens.Found(digest: name, token: token)
+        }
+        let record = try reader.record(RecordKey(.tokenAccessor, reader.digest(accessor)))
+        guard let name = record.map({ String(decoding: $0, as: UTF8.self) }),
+            let token = try live(reader, name, now: now)
+        else { return nil }
+        return Tokens.Found(digest: name, token: token)
     }
 
     /// The live token of that digest: there, not expired, not used up, and so are its ancestors (a child dies with its

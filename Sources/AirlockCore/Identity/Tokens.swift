@@ -23,17 +23,16 @@ package struct Tokens: Sendable {
     ///   - source: the client's address, for tokens bound to address blocks.
     /// - Throws: `AirlockError.invalidToken`, for every reason alike.
     package func recognise(_ text: String, source: String?) throws -> Found {
-        let digest = storage.digest(text)
         let now = now()
-        guard let token = try storage.read({ try TokenRecords.live($0, digest, now: now) }) else {
+        guard let found = try storage.read({ try TokenRecords.live($0, text: text, now: now) }) else {
             throw AirlockError.invalidToken
         }
-        if !token.boundCIDRs.isEmpty {
-            guard let source, token.boundCIDRs.contains(where: { $0.contains(source) }) else {
+        if !found.token.boundCIDRs.isEmpty {
+            guard let source, found.token.boundCIDRs.contains(where: { $0.contains(source) }) else {
                 throw AirlockError.invalidToken
             }
         }
-        return Found(digest: digest, token: token)
+        return found
     }
 
     /// Counts one use of a token that has a number of them, durably, before the request is served.
@@ -53,22 +52,15 @@ package struct Tokens: Sendable {
 
     /// A token of the namespace or of one below.
     package func lookup(text: String) throws -> Found? {
-        let digest = storage.digest(text)
         let now = now()
-        guard let token = try storage.read({ try TokenRecords.live($0, digest, now: now) }),
-            token.namespace.path(from: namespace) != nil
-        else { return nil }
-        return Found(digest: digest, token: token)
+        return try storage.read { try TokenRecords.live($0, text: text, now: now) }
+            .flatMap { $0.token.namespace.path(from: namespace) == nil ? nil : $0 }
     }
 
     package func lookup(accessor: String) throws -> Found? {
-        let key = RecordKey(.tokenAccessor, storage.digest(accessor))
         let now = now()
-        return try storage.read { reader in
-            guard let digest = try reader.record(key).map({ String(decoding: $0, as: UTF8.self) }) else { return nil }
-            guard let token = try TokenRecords.live(reader, digest, now: now), isOwn(token) else { return nil }
-            return Found(digest: digest, token: token)
-        }
+        return try storage.read { try TokenRecords.live($0, accessor: accessor, now: now) }
+            .flatMap { isOwn($0.token) ? $0 : nil }
     }
 
     private func isOwn(_ token: Token) -> Bool { token.namespace.uuid == namespace.uuid }
@@ -93,9 +85,9 @@ package struct Tokens: Sendable {
             throw AirlockError.badRequest("cannot assign policy \"\(Policy.wrapping)\"")
         }
         guard try namespace.exists(transaction) else { throw AirlockError.invalidToken }
-        var made = try issued(request)
-        let digest = transaction.digest(String(decoding: made.text.bytes, as: UTF8.self))
-        if request.chosenText != nil, try TokenRecords.live(transaction, digest, now: made.token.issued) != nil {
+        let made = try issued(request)
+        if let text = request.chosenText, try TokenRecords.live(transaction, text: text, now: made.token.issued) != nil
+        {
             throw AirlockError.badRequest("cannot create a token with a duplicate ID")
         }
         if let link = request.parent {
@@ -107,8 +99,7 @@ package struct Tokens: Sendable {
                 try TokenRecords.put(transaction, parent, digest: link.digest)
             }
         }
-        try TokenRecords.put(transaction, made.token, digest: digest)
-        made.digest = digest
+        try TokenRecords.put(transaction, made.token, digest: made.digest)
         return made
     }
 
@@ -123,8 +114,11 @@ package struct Tokens: Sendable {
                 explicitMaxTTL: TokenLifetime.lesser(request.explicitMaxTTL, request.roleExplicitMaxTTL),
                 elapsed: 0)
         }
+        let made =
+            request.chosenText.map { TokenName.make(chosen: $0, in: namespace, storage.digest) }
+            ?? TokenName.make(in: namespace, now: now, storage.digest)
         let token = Token(
-            accessor: RandomText.alphanumeric(24) + namespace.suffix, policies: request.policies, path: request.path,
+            accessor: made.accessor, policies: request.policies, path: request.path,
             displayName: request.displayName, meta: request.meta, issued: now, creationTTL: ttl.ttl,
             expires: request.neverExpires ? nil : now.adding(seconds: ttl.ttl), lastTTL: ttl.ttl,
             explicitMaxTTL: request.explicitMaxTTL,
@@ -134,8 +128,8 @@ package struct Tokens: Sendable {
             loginRole: request.loginRole, tokenRole: request.tokenRole, boundCIDRs: request.boundCIDRs,
             certificateDigest: request.certificateDigest, upstream: request.upstream,
             home: namespace.isRoot ? nil : namespace)
-        let text = request.chosenText ?? "s." + RandomText.alphanumeric(24) + namespace.suffix
-        return IssuedToken(text: SecretPayload(Array(text.utf8)), token: token, warnings: ttl.warnings)
+        return IssuedToken(
+            text: SecretPayload(Array(made.text.utf8)), token: token, digest: made.name, warnings: ttl.warnings)
     }
 
     // MARK: Renewing, revoking, tidying

@@ -42,23 +42,24 @@ package struct Wrapping: Sendable {
     {
         guard try namespace.exists(transaction) else { throw Registry.noNamespace }
         let made = try tokens.issued(request)
-        let digest = transaction.digest(String(decoding: made.text.bytes, as: UTF8.self))
-        try TokenRecords.put(transaction, made.token, digest: digest)
-        try transaction.put(Wrapping.contentKey(digest), content.bytes, expires: made.token.expires)
+        try TokenRecords.put(transaction, made.token, digest: made.digest)
+        try transaction.put(Wrapping.contentKey(made.digest), content.bytes, expires: made.token.expires)
         return made
     }
 
     /// The record of a wrapping token whose answer can still be had.
     package func lookup(_ text: String) throws -> Token? {
-        let digest = storage.digest(text)
-        return try storage.read { try find($0, digest)?.token }
+        try storage.read { try find($0, text)?.found.token }
     }
 
-    private func find(_ reader: any StorageReader, _ digest: String) throws -> (token: Token, content: SecretPayload)? {
-        guard let content = try reader.record(Wrapping.contentKey(digest)),
-            let token = try TokenRecords.live(reader, digest, now: now()), token.namespace.path(from: namespace) != nil
+    private func find(_ reader: any StorageReader, _ text: String) throws
+        -> (found: Tokens.Found, content: SecretPayload)?
+    {
+        guard let found = try TokenRecords.live(reader, text: text, now: now()),
+            found.token.namespace.path(from: namespace) != nil,
+            let content = try reader.record(Wrapping.contentKey(found.digest))
         else { return nil }
-        return (token, SecretPayload(content))
+        return (found, SecretPayload(content))
     }
 
     /// The answer, which from now on nobody gets again.
@@ -80,9 +81,8 @@ package struct Wrapping: Sendable {
     private func take(_ text: String, in transaction: any StorageTransaction) throws
         -> (token: Token, content: SecretPayload)?
     {
-        let digest = transaction.digest(text)
-        guard let found = try find(transaction, digest) else { return nil }
-        try TokenRecords.delete(transaction, found.token, digest: digest)
-        return found
+        guard let (found, content) = try find(transaction, text) else { return nil }
+        try TokenRecords.delete(transaction, found.token, digest: found.digest)
+        return (found.token, content)
     }
 }

@@ -160,16 +160,19 @@ package enum RandomText {
         return String(decoding: letters, as: UTF8.self)
     }
 
-    /// Letters that are the same for what was digested, from the bytes of a hex digest. Some come a little more often than others.
+    /// Letters that are the same for what was digested, each from a byte of a hex digest: at most 32. Some come a little more often
+    /// than others.
     package static func alphanumeric(fromDigest digest: String, _ count: Int) -> String {
-        var (digits, letters) = (digest.utf8.makeIterator(), [UInt8]())
-        letters.reserveCapacity(count)
-        while letters.count < count, let high = digits.next().flatMap(Hexadecimal.value),
-            let low = digits.next().flatMap(Hexadecimal.value)
-        {
-            letters.append(alphanumerics[(Int(high) << 4 | Int(low)) % alphanumerics.count])
+        let (digits, letters) = (Array(digest.utf8), alphanumerics)
+        return String(unsafeUninitializedCapacity: count) { text in
+            for place in 0..<count {
+                let (high, low) = (
+                    Hexadecimal.value(digits[2 * place]) ?? 0, Hexadecimal.value(digits[2 * place + 1]) ?? 0
+                )
+                text[place] = letters[Int(high << 4 | low) % letters.count]
+            }
+            return count
         }
-        return String(decoding: letters, as: UTF8.self)
     }
 
     package static func isAlphanumeric(_ byte: UInt8) -> Bool {

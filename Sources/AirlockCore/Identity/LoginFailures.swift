@@ -36,7 +36,8 @@ package final class LoginFailures: Sendable {
         package init(accessor: String, alias: String, source: String?) {
             mount = accessor
             self.alias = ExactText(alias)
-            self.source = source.map { CIDR($0)?.network(ipv6Bits: 64) ?? $0 } ?? ""
+            let isIPv6 = source?.utf8.contains(UInt8(ascii: ":")) ?? false
+            self.source = source.map { isIPv6 ? CIDR($0)?.network(ipv6Bits: 64) ?? $0 : $0 } ?? ""
         }
     }
 

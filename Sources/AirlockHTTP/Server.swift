@@ -1,6 +1,5 @@
 package import AirlockCore
 import HTTPTypes
-import Hummingbird
 import HummingbirdCore
 package import Logging
 import NIOCore
@@ -67,21 +66,32 @@ package struct Server: Sendable {
                 ConjurSurface(services: services, mountPath: $0, bodyLimit: bodyLimit)
             },
             rules: configuration.rules)
-        let tls = configuration.tls
-        let application = Application(
-            responder: surfaces,
-            server: HTTPServerBuilder { responder in
-                HTTPChannel(bodyLimit: bodyLimit, tls: tls, hits: hits, responder: responder)
-            },
-            configuration: ApplicationConfiguration(address: .hostname(configuration.host, port: configuration.port)),
-            onServerRunning: { channel in ready(channel.localAddress?.port ?? configuration.port) },
-            logger: logger)
-        try await application.run()
+        let (clock, now, logger) = (ClockText(), services.now, logger)
+        let http = HTTPChannel(bodyLimit: bodyLimit, tls: configuration.tls, hits: hits) { request, writer, channel in
+            let context = ConnectionContext(channel: channel, logger: logger)
+            var response: Response
+            do {
+                response = try await surfaces.respond(to: request, context: context)
+            } catch let error as HTTPParserError {
+                throw error
+            } catch {
+                response = Response(status: .internalServerError)
+            }
+            response.headers[.date] = clock.text(now())
+            do {
+                try await writer.write(response: response.head, body: response.body)
+            } catch is HTTPParserError {
+                // Nothing more can be said: an answer is on its way.
+                throw ChannelError.inputClosed
+            }
+        }
+        try await Listener(host: configuration.host, port: configuration.port, http: http, logger: logger)
+            .run(ready: ready)
     }
 }
 
 /// Which surface a request is for. Whatever they throw becomes an answer here, and nowhere else.
-struct Surfaces: HTTPResponder {
+struct Surfaces {
     let vault: VaultSurface
     let typed: TypedSurface
     /// `nil`: it is switched off, and its paths are not there.
@@ -172,15 +182,15 @@ struct Surfaces: HTTPResponder {
 }
 
 /// One connection, as handlers see it.
-struct ConnectionContext: RequestContext {
-    var coreContext: CoreRequestContextStorage
+struct ConnectionContext {
     /// The client's address without its port.
     let source: String?
     let certificates: ClientCertificates
+    let logger: Logger
 
-    init(source: ApplicationRequestContextSource) {
-        coreContext = .init(source: source)
-        self.source = source.channel.remoteAddress?.ipAddress
-        certificates = ClientCertificates(channel: source.channel)
+    init(channel: any Channel, logger: Logger) {
+        source = channel.remoteAddress?.ipAddress
+        certificates = ClientCertificates(channel: channel)
+        self.logger = logger
     }
 }

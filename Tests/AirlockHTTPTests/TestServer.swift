@@ -2,7 +2,7 @@ import AirlockCore
 import AirlockStore
 import Foundation
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import NIOEmbedded
@@ -113,8 +113,7 @@ final class TestServer: Sendable {
         let head = HTTPRequest(
             method: .init(method)!, scheme: "http", authority: "airlock", path: path, headerFields: headers)
         let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(bytes: body)))
-        let context = ConnectionContext(
-            source: ApplicationRequestContextSource(channel: EmbeddedChannel(), logger: Logger(label: "test")))
+        let context = ConnectionContext(channel: EmbeddedChannel(), logger: Logger(label: "test"))
         let response = try await surfaces.respond(to: request, context: context)
         let collected = CollectedBody()
         try await response.body.write(collected)

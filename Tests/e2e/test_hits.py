@@ -81,6 +81,38 @@ def test_answers_come_in_the_order_of_their_requests(airlock, reader):
     assert all(kinds[path] in answer for path, answer in zip(asked, answers))
 
 
+@pytest.mark.parametrize("path", ["/v1/secret/data/pg", "/v1/secret/data/none"], ids=["from memory", "the ordinary way"])
+def test_a_client_that_has_said_all_it_has_to_say_still_gets_its_answers(airlock, reader, path):
+    Raw(airlock).ask("/v1/secret/data/pg", reader)
+    connection = Raw(airlock)
+    connection.send(*[request(path, reader)] * 30)
+    connection.socket.shutdown(socket.SHUT_WR)
+    answers = [connection.answer() for _ in range(30)]
+    assert all((b"200 OK" if path.endswith("pg") else b"404 Not Found") in answer for answer in answers)
+    assert connection.bytes.read() == b""
+
+
+def test_what_is_no_http_is_refused_also_after_a_hit(airlock, reader):
+    connection = Raw(airlock)
+    for _ in range(2):
+        assert b"200 OK" in connection.ask("/v1/secret/data/pg", reader)
+    connection.send(b"\x16\x03\x01\r\n\r\n")
+    assert b"400 Bad Request" in connection.answer()
+    assert connection.bytes.read() == b""
+
+
+def test_a_stop_does_not_wait_for_connections_that_memory_alone_has_answered(start_airlock):
+    server = start_airlock()
+    root = Connection(server)
+    done(root.post("/v1/secret/data/pg", {"data": {"x": 1}}))
+    done(root.get("/v1/secret/data/pg"))
+    idle, never_used = Raw(server), Raw(server)
+    assert b"200 OK" in idle.ask("/v1/secret/data/pg", server.token)
+    server.terminate()
+    assert server.wait(seconds=10) == 0
+    assert idle.bytes.read() == never_used.bytes.read() == b""
+
+
 def test_a_change_on_one_connection_is_seen_by_the_next_request_on_another(airlock):
     root, connection = Connection(airlock), Raw(airlock)
     done(root.put("/v1/sys/policies/acl/brief", {"policy": 'path "secret/data/*" { capabilities = ["read"] }'}))

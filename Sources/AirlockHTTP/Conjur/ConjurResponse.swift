@@ -1,7 +1,7 @@
 import AirlockCore
 import Foundation
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOCore
 
 struct ConjurResponse: Sendable {

@@ -1,7 +1,8 @@
 import AirlockCore
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import Logging
+import NIOCore
 
 /// `POST /auth/token` and `/auth/token/cli`: how Airflow's clients log in with a name and a password. It is the userpass login
 /// of the Vault surface under another name, so that lockout, limits, namespaces and the audit log are the same.

@@ -1,6 +1,6 @@
 import AirlockCore
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOCore
 
 /// The typed reading of a body in Airflow's shape. Unknown members are refused, as Airflow does.

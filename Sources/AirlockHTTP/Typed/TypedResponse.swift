@@ -1,6 +1,6 @@
 import AirlockCore
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOCore
 
 struct TypedResponse: Sendable {

@@ -1,6 +1,6 @@
 import AirlockCore
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 
 /// What of the ordinary way's answers the front may give again, to whoever asks the same way.
 extension VaultSurface {

@@ -1,6 +1,6 @@
 import AirlockCore
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOCore
 
 /// What a request asks, in Vault's words: an operation on a path.

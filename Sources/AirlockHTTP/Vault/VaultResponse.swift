@@ -1,6 +1,6 @@
 import AirlockCore
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOCore
 
 /// An answer of the Vault surface (VAULT-PROTOCOL 1.1-1.3).

@@ -1,6 +1,6 @@
 import AirlockCore
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 
 /// The Vault surface: from a request below `/v1/` to its answer. The path is found and the token recognised before the body
 /// is read, so that a stranger costs little; then the policy is asked, and only then anything is looked up.

@@ -16,6 +16,13 @@ final class ClockText: Sendable {
         }
     }
 
+    func text(_ now: Timestamp) -> String {
+        String(unsafeUninitializedCapacity: ClockText.length) { text in
+            write(now, into: UnsafeMutableRawBufferPointer(text))
+            return ClockText.length
+        }
+    }
+
     private static let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
     private static let months = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",

@@ -1,22 +1,22 @@
 import HTTPTypes
-package import HummingbirdCore
-package import Logging
-package import NIOCore
+import HummingbirdCore
+import Logging
+import NIOCore
 import NIOHTTP1
-package import NIOHTTPTypes
+import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 
 /// One client connection: our request decoder, NIO's response encoder, Hummingbird's request loop.
-package struct HTTPChannel: ServerChildChannel, HTTPChannelHandler {
-    package typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+struct HTTPChannel: HTTPChannelHandler {
+    typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
 
-    package let responder: HTTPChannelHandler.Responder
+    let responder: HTTPChannelHandler.Responder
     private let bodyLimit: Int
     private let tls: TLSListener?
     private let hits: Hits?
 
     /// A connection with no request on it is closed after this long.
-    private static let idleTimeout = Duration.seconds(120)
+    private static let idleTimeout = TimeAmount.seconds(120)
 
     /// How much of a body over the limit is still read, so that the client gets its 413 instead of a broken connection.
     private static let drained = 64 * 1024 * 1024
@@ -36,21 +36,29 @@ package struct HTTPChannel: ServerChildChannel, HTTPChannelHandler {
         }
     }
 
-    package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        channel.eventLoop.makeCompletedFuture {
-            let limits = RequestDecoder.Limits(body: bodyLimit + HTTPChannel.drained)
-            let pipeline = channel.pipeline.syncOperations
-            try tls?.addHandlers(to: channel)
-            try pipeline.addHandler(HTTPResponseEncoder())
-            try pipeline.addHandler(HitHandler(hits: hits, limits: limits))
-            try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: tls != nil))
-            try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: HTTPChannel.idleTimeout, logger: logger))
-            return try NIOAsyncChannel(
-                wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
-        }
+    /// - Parameter needed: called on the event loop once a request is to be handled the ordinary way, with what `handle` takes.
+    func setup(channel: any Channel, logger: Logger, needed: @escaping @Sendable (Value) -> Void) throws {
+        let limits = RequestDecoder.Limits(body: bodyLimit + HTTPChannel.drained)
+        let pipeline = channel.pipeline.syncOperations
+        try tls?.addHandlers(to: channel)
+        try pipeline.addHandler(HTTPResponseEncoder())
+        try pipeline.addHandler(HitHandler(hits: hits, limits: limits))
+        try pipeline.addHandler(
+            OrdinaryWay(idleTimeout: HTTPChannel.idleTimeout) { needed(try ordinaryWay(of: channel, logger: logger)) })
     }
 
-    package func handle(value: Value, logger: Logger) async {
-        await handleHTTP(asyncChannel: value, logger: logger)
+    private func ordinaryWay(of channel: any Channel, logger: Logger) throws -> Value {
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: tls != nil))
+        try pipeline.addHandler(
+            HTTPConnectionStateHandler(idleTimeout: Duration(HTTPChannel.idleTimeout), logger: logger))
+        return try NIOAsyncChannel(
+            wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
     }
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        channel.eventLoop.makeCompletedFuture { try ordinaryWay(of: channel, logger: logger) }
+    }
+
+    func handle(value: Value, logger: Logger) async { await handleHTTP(asyncChannel: value, logger: logger) }
 }

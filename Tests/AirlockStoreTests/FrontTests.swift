@@ -142,7 +142,49 @@ struct FrontTests {
         {
             kept += 1
         }
-        #expect((1_300..<1_600).contains(kept))
+        #expect((1_500..<1_800).contains(kept))
+    }
+
+    @Test func `Answers are found by their hash, however those collide, and whatever went before`() async throws {
+        let reader = try await PlainReader()
+        try await reader.write("1")
+        let first = try #require(try reader.reading()).reading
+        let place = Front.Place(first)
+        let answers = try (0..<300).map { number in
+            let data = SecretPayload([UInt8](repeating: 0x20, count: number))
+            return Front.Kept(try reader.reading(first, path: "s\(number)", data: data), place: place)
+        }
+        var random = SystemRandomNumberGenerator()
+        var table = Front.KeptTable()
+        var model: [Int: Front.Kept] = [:]
+        // Few places for many hashes, at both ends of the table.
+        let hashes = (0..<120).map { ($0 % 40 - 20) << 6 | ($0 / 40) << 40 }
+        for step in 0..<4_000 {
+            let hash = try #require(hashes.randomElement(using: &random))
+            if step % 1_000 == 999 {
+                let gone = table.removeAll { $0.dataCount % 2 == 0 }
+                #expect(gone.count == model.values.count { $0.dataCount % 2 == 0 })
+                model = model.filter { $0.value.dataCount % 2 == 1 }
+            } else if Bool.random(using: &random) {
+                let kept = try #require(answers.randomElement(using: &random))
+                table.put(kept, hash)
+                model[hash] = kept
+            } else {
+                table.remove(hash)
+                model[hash] = nil
+            }
+            for hash in hashes { try #require(table[hash]?.path == model[hash]?.path) }
+            try #require(table.cost == model.values.reduce(0) { $0 + $1.cost })
+        }
+    }
+
+    @Test func `Of a mount that is gone nothing is held`() async throws {
+        let reader = try await PlainReader()
+        try await reader.write("1")
+        try reader.read()
+        #expect(reader.front.state.withLock { $0.places.count == 1 && $0.cost > 0 })
+        try await reader.make(.disable)
+        #expect(reader.front.state.withLock { $0.places.isEmpty && $0.cost == 0 })
     }
 
     @Test func `A token with very much text of somebody's choice is not kept`() async throws {

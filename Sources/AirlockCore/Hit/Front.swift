@@ -29,21 +29,22 @@ package final class Front: Sendable {
     }
 
     /// A mount, and the ways to name its secrets in a target.
-    fileprivate struct Named {
+    struct Named {
         let place: Place
         var ways: [Way] = []
     }
 
     struct State {
-        fileprivate var clock: Moment = 0
-        fileprivate(set) var configured: Moment = 0
+        /// Later than `Place.never`.
+        fileprivate var clock: Moment = 1
+        fileprivate(set) var configured: Moment = 1
         fileprivate var slots = [Slot](repeating: Slot(), count: Front.slotCount)
         /// By scope.
-        fileprivate var places: [String: Named] = [:]
+        fileprivate(set) var places: [String: Named] = [:]
         /// By the target's hash, in parts, so that none is ever copied or dropped in one long step. Where two hashes are the
         /// same, the later answer takes the place.
-        var shards = [[Int: Kept]](repeating: [:], count: Front.shardCount)
-        fileprivate var cost = 0
+        var shards = [KeptTable](repeating: KeptTable(), count: Front.shardCount)
+        fileprivate(set) var cost = 0
         fileprivate var nextShard = 0
         /// By the text's hash.
         fileprivate(set) var tokens: [Int: KnownToken] = [:]
@@ -56,7 +57,7 @@ package final class Front: Sendable {
     fileprivate static let slotCount = 4096
     static let shardCount = 64
     /// Bytes that an answer takes beside its own, measured.
-    static let overhead = 220
+    static let overhead = 190
     /// A larger one is read rarely and would push out hundreds.
     private static let valueLimit = 64 * 1024
     /// Over it the memory of tokens starts anew.
@@ -80,11 +81,23 @@ package final class Front: Sendable {
     /// Before the change is committed. Each needs its `changed`, also when nothing comes of it.
     package func changing(_ things: [Thing]) {
         guard !things.isEmpty else { return }
-        state.withLock { state in
-            for thing in things {
+        let places = state.withLock { state in
+            things.compactMap { thing in
                 state.slots[Front.slot(thing)].underWay += 1
-                state.forget(thing)
+                return state.forget(thing)
             }
+        }
+        drop(places)
+    }
+
+    /// Drops the answers of places that are answered from no more, part by part: hits wait for one part at most.
+    private func drop(_ places: [Place]) {
+        guard !places.isEmpty else { return }
+        for shard in 0..<Front.shardCount {
+            let dropped = state.withLock { state in
+                state.change(shard) { table in table.removeAll { kept in places.contains { $0 === kept.place } } }
+            }
+            _ = consume dropped
         }
     }
 
@@ -115,13 +128,13 @@ package final class Front: Sendable {
     package func keep(_ reading: Reading, since begun: Moment) {
         guard limit > 0, reading.isKept, reading.answer.data.bytes.count <= Front.valueLimit else { return }
         // What is given up is freed outside the lock.
-        let dropped = state.withLock { state -> [Int: Kept] in
-            guard state.configured <= begun else { return [:] }
+        let dropped = state.withLock { state -> (part: KeptTable, place: Place?) in
+            guard state.configured <= begun else { return (KeptTable(), nil) }
             state.keepToken(KnownToken(reading), since: begun)
-            state.keepAnswer(reading, since: begun)
-            return state.cost > limit ? state.dropShard() : [:]
+            let replaced = state.keepAnswer(reading, since: begun)
+            return (state.cost > limit ? state.dropShard() : KeptTable(), replaced)
         }
-        _ = consume dropped
+        if let place = dropped.place { drop([place]) }
     }
 
     /// Keeps a token that a login has just given, so that its first read is a hit.
@@ -185,29 +198,41 @@ extension Front.State {
 
     // MARK: Answers
 
-    fileprivate mutating func keepAnswer(_ reading: Front.Reading, since begun: Front.Moment) {
+    /// - Returns: the place that the mount was until now, if it is another one since.
+    fileprivate mutating func keepAnswer(_ reading: Front.Reading, since begun: Front.Moment) -> Front.Place? {
         let scope = reading.scope
         guard isUnchanged(.scope(scope), since: begun),
             isUnchanged(.secret(scope: scope, path: reading.path.text), since: begun)
-        else { return }
+        else { return nil }
+        let known = places[scope]?.place
+        let replaced = known?.mount == reading.mount ? nil : forgetPlace(scope)
         let kept = Front.Kept(reading, place: place(of: reading))
         let hash = reading.target.withUnsafeBytes(Front.hash)
-        cost += kept.cost - (shards[Front.shard(hash)].updateValue(kept, forKey: hash)?.cost ?? 0)
+        change(Front.shard(hash)) { $0.put(kept, hash) }
+        return replaced
     }
 
-    /// The mount's place; what was kept of the mount when it was tuned otherwise goes.
     private mutating func place(of reading: Front.Reading) -> Front.Place {
-        let scope = reading.scope
-        if let known = places[scope]?.place, known.mount != reading.mount {
-            forgetAnswers(of: known)
-            places[scope] = nil
-        }
-        let place = places[scope]?.place ?? Front.Place(reading)
-        place.confirmed.store(clock, ordering: .relaxed)
-        var ways = places[scope]?.ways ?? []
-        if !ways.contains(reading.way) { ways.append(reading.way) }
-        places[scope] = Front.Named(place: place, ways: ways)
+        var named = places[reading.scope] ?? Front.Named(place: Front.Place(reading))
+        named.place.confirmed.store(clock, ordering: .relaxed)
+        if !named.ways.contains(reading.way) { named.ways.append(reading.way) }
+        places[reading.scope] = named
+        return named.place
+    }
+
+    /// From now on nothing is answered from it.
+    private mutating func forgetPlace(_ scope: String) -> Front.Place? {
+        let place = places.removeValue(forKey: scope)?.place
+        place?.confirmed.store(Front.Place.never, ordering: .relaxed)
         return place
+    }
+
+    fileprivate mutating func change<Result>(
+        _ shard: Int, _ change: (inout Front.KeptTable) -> Result
+    ) -> Result {
+        cost -= shards[shard].cost
+        defer { cost += shards[shard].cost }
+        return change(&shards[shard])
     }
 
     /// Of each way to name a secret.
@@ -215,35 +240,25 @@ extension Front.State {
         (places[scope]?.ways ?? []).compactMap { $0.target(path)?.withUnsafeBytes(Front.hash) }
     }
 
-    private mutating func forgetAnswers(of place: Front.Place) {
-        for index in shards.indices {
-            for (hash, kept) in shards[index] where kept.place === place {
-                cost -= kept.cost
-                shards[index][hash] = nil
-            }
+    fileprivate mutating func dropShard() -> Front.KeptTable {
+        nextShard = (nextShard + 1) % Front.shardCount
+        return change(nextShard) { table in
+            defer { table = Front.KeptTable() }
+            return table
         }
     }
 
-    fileprivate mutating func dropShard() -> [Int: Front.Kept] {
-        nextShard = (nextShard + 1) % Front.shardCount
-        let dropped = shards[nextShard]
-        shards[nextShard] = [:]
-        cost -= dropped.values.reduce(0) { $0 + $1.cost }
-        return dropped
-    }
-
-    fileprivate mutating func forget(_ thing: Front.Thing) {
+    /// - Returns: a place whose answers are left to be dropped.
+    fileprivate mutating func forget(_ thing: Front.Thing) -> Front.Place? {
         switch thing {
         case .token(let digest):
             for hash in dependents[digest] ?? [] { forgetToken(hash) }
         case .secret(let scope, let path):
-            for hash in hashes(scope, path) {
-                if let kept = shards[Front.shard(hash)].removeValue(forKey: hash) { cost -= kept.cost }
-            }
-        case .scope(let scope):
-            if let place = places[scope]?.place { forgetAnswers(of: place) }
+            for hash in hashes(scope, path) { change(Front.shard(hash)) { $0.remove(hash) } }
+        case .scope(let scope): return forgetPlace(scope)
         case .record(let key): records[key] = nil
         case .records(let kind, let scope): records = records.filter { $0.key.kind != kind || $0.key.scope != scope }
         }
+        return nil
     }
 }

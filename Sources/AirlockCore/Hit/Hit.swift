@@ -48,17 +48,22 @@ extension Front {
 
     /// For how long an answer stays the same, if nothing changes it.
     package struct Validity: Sendable {
-        /// When a vault said so; `nil` for what lies in the embedded store.
-        package let fetched: Timestamp?
-        /// From then on the ordinary way decides.
-        package let until: Timestamp?
+        // Without optionals, which would take as much again in each answer.
+        private let begin: Timestamp
+        private let end: Timestamp
 
-        package init(fetched: Timestamp?, until: Timestamp?) { (self.fetched, self.until) = (fetched, until) }
-
-        func holds(at now: Timestamp) -> Bool {
-            // A clock that was set back makes an answer come from the future: no reason to trust it for longer.
-            (fetched.map { $0 <= now } ?? true) && (until.map { now < $0 } ?? true)
+        /// - Parameters:
+        ///   - fetched: when a vault said so; `nil` for what lies in the embedded store.
+        ///   - until: from then on the ordinary way decides.
+        package init(fetched: Timestamp?, until: Timestamp?) {
+            begin = fetched ?? .distantPast
+            end = until ?? Timestamp(nanoseconds: .max)
         }
+
+        package var fetched: Timestamp? { begin == .distantPast ? nil : begin }
+
+        /// A clock that was set back makes an answer come from the future: no reason to trust it for longer.
+        func holds(at now: Timestamp) -> Bool { begin <= now && now < end }
     }
 
     package struct Answer: Sendable {

@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 
 extension Front {
@@ -7,7 +8,10 @@ extension Front {
         /// Counts its hits; `nil` for a mount that has no backend but the embedded store.
         package let hits: Metrics.Count?
         /// When a reading last showed that the mount is still this one.
-        let confirmed = Atomic<Moment>(0)
+        let confirmed = Atomic(Place.never)
+
+        /// Before all changes.
+        static let never: Moment = 0
 
         init(_ reading: Reading) {
             mount = reading.mount
@@ -16,62 +20,115 @@ extension Front {
     }
 
     /// An answer in memory: who asked for it as it was asked for may have it, if the token's policies allow it.
-    package final class Kept: Sendable {
-        package let place: Place
-        package let surface: Surface
-        package let leaseDuration: Int
-        let validity: Validity
-        /// The target, the path that the policies are asked about, and the answer, in one piece of memory.
-        private let bytes: [UInt8]
-        private let targetEnd: Int32
-        private let pathEnd: Int32
-        /// Nanoseconds since 1970, of the last hit.
-        private let used = Atomic(Int64.min)
-        /// The last reader that was noted, and the second it was.
-        private let notedReader = Atomic(0)
-        private let notedSecond = Atomic(0)
+    ///
+    /// One piece of memory, because with very many of them each further piece is one more wait for memory at each hit: the
+    /// facts, the marks, and the text, which is the target, the path that the policies are asked about, and the answer. Only the
+    /// marks change once it is made.
+    package struct Kept: @unchecked Sendable {
+        private struct Facts {
+            let place: Place
+            let leaseDuration: Int
+            let validity: Validity
+            let surface: Surface
+            let targetEnd: Int32
+            let pathStart: Int32
+            let pathEnd: Int32
+            let end: Int32
+        }
+
+        private enum Mark: Int, CaseIterable {
+            /// Nanoseconds since 1970, of the last hit.
+            case used
+            /// The last reader that was noted, and the second it was.
+            case notedReader, notedSecond
+        }
+
+        private let memory: ManagedBuffer<Facts, Atomic<Int64>>
+        private var facts: Facts { memory.header }
 
         init(_ reading: Reading, place: Place) {
-            self.place = place
-            let answer = reading.answer
-            surface = reading.surface
-            (leaseDuration, validity) = (answer.leaseDuration, answer.validity)
-            let (target, path) = (reading.target, reading.policyPath)
-            bytes = target + path + answer.data.bytes
-            (targetEnd, pathEnd) = (Int32(target.count), Int32(target.count + path.count))
+            let (target, path, data) = (reading.target, reading.policyPath, reading.answer.data.bytes)
+            // Most targets end in that very path.
+            let shared = target.suffix(path.count) == path[...] ? path.count : 0
+            let pathEnd = target.count + path.count - shared
+            let facts = Facts(
+                place: place, leaseDuration: reading.answer.leaseDuration, validity: reading.answer.validity,
+                surface: reading.surface, targetEnd: Int32(target.count), pathStart: Int32(pathEnd - path.count),
+                pathEnd: Int32(pathEnd), end: Int32(pathEnd + data.count))
+            let marks = Mark.allCases.count
+            memory = .create(minimumCapacity: marks + (Int(facts.end) + 7) / 8) { _ in facts }
+            memory.withUnsafeMutablePointerToElements { words in
+                for mark in 0..<marks { (words + mark).initialize(to: Atomic(0)) }
+                let text = UnsafeMutableRawBufferPointer(start: words + marks, count: Int(facts.end))
+                text.copyBytes(from: target)
+                UnsafeMutableRawBufferPointer(rebasing: text[Int(facts.pathStart)...]).copyBytes(from: path)
+                UnsafeMutableRawBufferPointer(rebasing: text[pathEnd...]).copyBytes(from: data)
+            }
+        }
+
+        package var place: Place { facts.place }
+        package var surface: Surface { facts.surface }
+        package var leaseDuration: Int { facts.leaseDuration }
+        var validity: Validity { facts.validity }
+
+        private func withText<Result>(_ start: Int32, _ end: Int32, _ body: (UnsafeRawBufferPointer) -> Result)
+            -> Result
+        {
+            memory.withUnsafeMutablePointerToElements { words in
+                let text = UnsafeRawPointer(words + Mark.allCases.count)
+                return body(UnsafeRawBufferPointer(start: text + Int(start), count: Int(end - start)))
+            }
+        }
+
+        private func withMark<Result>(_ mark: Mark, _ body: (borrowing Atomic<Int64>) -> Result) -> Result {
+            memory.withUnsafeMutablePointerToElements { body($0[mark.rawValue]) }
         }
 
         /// The envelope's `data`, or the whole body, as the surface has it.
-        package func withData<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-            try bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[Int(pathEnd)...])) }
+        package func withData<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+            withText(facts.pathEnd, facts.end, body)
         }
 
-        package var dataCount: Int { bytes.count - Int(pathEnd) }
+        package var dataCount: Int { Int(facts.end - facts.pathEnd) }
 
         /// The secret's path below its mount.
         package var path: SecretPath {
-            let below = bytes[Int(targetEnd)..<Int(pathEnd)].dropFirst(place.mount.readPath.utf8.count)
-            return SecretPath(known: String(decoding: below, as: UTF8.self))
+            let below = facts.pathStart + Int32(place.mount.readPath.utf8.count)
+            return SecretPath(known: withText(below, facts.pathEnd) { String(decoding: $0, as: UTF8.self) })
         }
 
-        var cost: Int { bytes.count + Front.overhead }
+        var cost: Int { Int(facts.end) + Front.overhead }
 
         func isFor(_ target: UnsafeRawBufferPointer) -> Bool {
-            bytes.withUnsafeBytes { $0.prefix(Int(targetEnd)).elementsEqual(target) }
+            withText(0, facts.targetEnd) { own in
+                guard own.count == target.count, let ownStart = own.baseAddress, let start = target.baseAddress else {
+                    return false
+                }
+                return memcmp(ownStart, start, own.count) == 0
+            }
         }
 
         func isAllowed(by access: AccessControl) -> Bool {
-            access.allows(.read, on: bytes[Int(targetEnd)..<Int(pathEnd)])
+            withText(facts.pathStart, facts.pathEnd) { access.allows(.read, on: $0) }
         }
 
-        var lastHit: Timestamp { Timestamp(nanoseconds: used.load(ordering: .relaxed)) }
+        var lastHit: Timestamp? {
+            let used = withMark(.used) { $0.load(ordering: .relaxed) }
+            return used == 0 ? nil : Timestamp(nanoseconds: used)
+        }
 
-        func use(at now: Timestamp) { used.store(now.nanoseconds, ordering: .relaxed) }
+        func use(at now: Timestamp) { withMark(.used) { $0.store(now.nanoseconds, ordering: .relaxed) } }
 
-        /// Whether this is a reader's first hit in this second: the others say nothing new.
-        package func isFirst(by reader: KnownToken, at now: Timestamp) -> Bool {
-            let isAnother = notedReader.exchange(reader.number, ordering: .relaxed) != reader.number
-            return notedSecond.exchange(now.seconds, ordering: .relaxed) != now.seconds || isAnother
+        package func isNoted(_ reader: KnownToken, second: Int) -> Bool {
+            withMark(.notedReader) { $0.load(ordering: .relaxed) } == Int64(reader.number) && notedSecond == second
+        }
+
+        /// In which a reader was noted last.
+        package var notedSecond: Int { Int(withMark(.notedSecond) { $0.load(ordering: .relaxed) }) }
+
+        package func note(_ reader: KnownToken, second: Int) {
+            withMark(.notedReader) { $0.store(Int64(reader.number), ordering: .relaxed) }
+            withMark(.notedSecond) { $0.store(Int64(second), ordering: .relaxed) }
         }
     }
 

@@ -17,6 +17,8 @@ package final class LastReads: Sendable {
 
     private struct State {
         var waiting: [Place: Noted] = [:]
+        /// The second from which on those were noted.
+        var begun = Int.min
         /// On its way into the store.
         var writing: [Place: Noted] = [:]
         /// The flush that was begun last.
@@ -27,8 +29,8 @@ package final class LastReads: Sendable {
         var rest = Timestamp.distantPast
     }
 
-    /// Who reads very many secrets keeps the store busy with this for one part in ten of the time at most.
-    private static let rests: Int64 = 9
+    /// Who reads very many secrets keeps the store busy with this for one part in twenty of the time at most.
+    private static let rests: Int64 = 19
 
     /// So many in one transaction, so that other writers get their turn.
     private static let chunk = 500
@@ -45,7 +47,7 @@ package final class LastReads: Sendable {
     ///   - batch: so many are written down before their time.
     ///   - limit: so many may wait; of more secrets the reads are not recorded until a flush succeeds.
     package init(
-        storage: any Storage, batch: Int = 10_000, limit: Int = 50_000, now: @escaping Now
+        storage: any Storage, batch: Int = 10_000, limit: Int = 20_000, now: @escaping Now
     ) async throws {
         self.storage = storage
         self.batch = batch
@@ -60,6 +62,13 @@ package final class LastReads: Sendable {
     }
 
     // MARK: Recording
+
+    /// For who would have to make ready what `note` takes, at each of very many hits.
+    /// - Parameter second: in which a read of the secret was noted last: where so many wait already, one that is among them is
+    ///   still brought up to date.
+    package func hasRoom(forOneNotedIn second: Int) -> Bool {
+        state.withLock { $0.waiting.count < limit || second >= $0.begun }
+    }
 
     /// Cheap and without a wait: also for a read that is answered on an event loop.
     /// - Parameter isStored: the secret lies in the embedded store, and the mount has no other backend.
@@ -94,10 +103,13 @@ package final class LastReads: Sendable {
 
     private func writeDown() async throws {
         let begun = now()
-        let noted = state.withLock { state in
+        let (writing, gathering) = state.withLock { state in
             (state.writing, state.waiting) = (state.waiting, [:])
-            return Array(state.writing)
+            defer { state.begun = begun.seconds }
+            return (state.writing, state.begun)
         }
+        // In the order in which they lie in the store.
+        let noted = writing.sorted { ($0.key.scope, $0.key.path) < ($1.key.scope, $1.key.path) }
         do {
             for start in stride(from: 0, to: noted.count, by: LastReads.chunk) {
                 let chunk = noted[start..<min(start + LastReads.chunk, noted.count)]
@@ -113,6 +125,7 @@ package final class LastReads: Sendable {
             }
         } catch {
             state.withLock { state in
+                state.begun = gathering
                 for (place, noted) in state.writing where state.waiting.count < limit {
                     state.waiting[place] = state.waiting[place] ?? noted
                 }

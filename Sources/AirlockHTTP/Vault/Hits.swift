@@ -59,8 +59,10 @@ struct Hits: Sendable {
     /// What the ordinary way does besides answering.
     private func note(_ hit: Hit, since begun: Timestamp) {
         let (kept, place) = (hit.kept, hit.kept.place)
-        if kept.isFirst(by: hit.reader, at: begun) {
+        // Further hits in the same second say nothing new.
+        if !kept.isNoted(hit.reader, second: begun.seconds), services.reads.hasRoom(forOneNotedIn: kept.notedSecond) {
             services.reads.note(kept.path, on: place.mount, isStored: place.hits == nil, by: hit.reader.token)
+            kept.note(hit.reader, second: begun.seconds)
         }
         place.hits?.add()
         observe(kept.surface == .vault ? latencies.vault : latencies.typed, since: begun)

@@ -15,6 +15,9 @@ final class HitHandler: ChannelDuplexHandler {
     private static let shown = TimeAmount.seconds(30)
     /// Bytes of answers to what came in one piece. The rest goes the ordinary way, which waits for a client that reads slowly.
     private static let pieceLimit = 256 * 1024
+    /// Requests passed on and not answered at most, for a client that sends and does not read: the rest of what it sends waits,
+    /// and then stays with the system. Once half of them are answered, the next ones have their turn.
+    static let waitingLimit = 16
     /// Bytes of memory that a connection at rest keeps for its next hits.
     static let keptCapacity = 8 * 1024
 
@@ -30,6 +33,11 @@ final class HitHandler: ChannelDuplexHandler {
     /// Requests passed on whose answer is not yet written.
     private var waiting = 0
     private var lastPassed = NIODeadline.now()
+    /// Too many wait: nothing is decoded, and nothing more is read.
+    private var isStopped = false
+    private var isReadAwaited = false
+    /// The client has sent all it will, and some of that waits.
+    private var isEndAwaited = false
     /// The connection is about to be closed: nothing more is answered on it here.
     private var isClosing = false
     /// What came was no HTTP: the rest of it is not looked at.
@@ -78,7 +86,8 @@ final class HitHandler: ChannelDuplexHandler {
 
     private func mayAnswer(_ context: ChannelHandlerContext) -> Bool {
         waiting == 0 && !isWithinRequest && undecoded.readableBytes == 0 && !isClosing && !hasFailed
-            && encoder != nil && context.channel.isWritable && NIODeadline.now() - lastPassed < HitHandler.shown
+            && !isStopped && encoder != nil && context.channel.isWritable
+            && NIODeadline.now() - lastPassed < HitHandler.shown
     }
 
     /// - Returns: whether what is left is the beginning of a login.
@@ -101,11 +110,38 @@ final class HitHandler: ChannelDuplexHandler {
         guard !hasFailed else { return }
         lastPassed = .now()
         if undecoded.readableBytes == 0 { undecoded = bytes } else { undecoded.writeImmutableBuffer(bytes) }
+        if !isStopped { decode(context) }
+    }
+
+    private func decode(_ context: ChannelHandlerContext) {
         attempt(context) {
-            while let part = try decoder.next(&undecoded) { pass(part, context) }
+            while !isStopped, let part = try decoder.next(&undecoded) { pass(part, context) }
         }
-        // What has been passed on is not held here, too.
-        if undecoded.readableBytes == 0 { undecoded = ByteBuffer() } else { undecoded.discardReadBytes() }
+        // What has been passed on is not held here, too. What is left moves no more often than it shrinks by half.
+        if undecoded.readableBytes == 0 {
+            undecoded = ByteBuffer()
+        } else if undecoded.readerIndex > undecoded.readableBytes {
+            undecoded.discardReadBytes()
+        }
+    }
+
+    private func goOn(_ context: ChannelHandlerContext) {
+        guard isStopped, waiting <= HitHandler.waitingLimit / 2, !hasFailed else { return }
+        isStopped = false
+        if undecoded.readableBytes > 0 {
+            decode(context)
+            context.fireChannelReadComplete()
+        }
+        guard !isStopped else { return }
+        if isEndAwaited {
+            isEndAwaited = false
+            finish(context)
+            context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        }
+        if isReadAwaited {
+            isReadAwaited = false
+            context.read()
+        }
     }
 
     private func pass(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
@@ -115,7 +151,9 @@ final class HitHandler: ChannelDuplexHandler {
             isWithinRequest = true
             if !head.isKeepAlive { isClosing = true }
         case .body: break
-        case .end: isWithinRequest = false
+        case .end:
+            isWithinRequest = false
+            isStopped = waiting >= HitHandler.waitingLimit
         }
         context.fireChannelRead(wrapInboundOut(part))
     }
@@ -143,7 +181,8 @@ final class HitHandler: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        finish(context)
+        // What still waits then can be answered to nobody.
+        if isStopped { hasFailed = true } else { finish(context) }
         context.fireChannelInactive()
     }
 
@@ -152,7 +191,14 @@ final class HitHandler: ChannelDuplexHandler {
             isClosing = true
             passBegun(context)
         }
-        if let event = event as? ChannelEvent, event == .inputClosed { finish(context) }
+        if let event = event as? ChannelEvent, event == .inputClosed {
+            passBegun(context)
+            if isStopped {
+                isEndAwaited = true
+                return
+            }
+            finish(context)
+        }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -177,5 +223,14 @@ final class HitHandler: ChannelDuplexHandler {
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         if case .end = unwrapOutboundIn(data) { waiting = max(0, waiting - 1) }
         context.write(data, promise: promise)
+    }
+
+    func flush(context: ChannelHandlerContext) {
+        context.flush()
+        goOn(context)
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if isStopped { isReadAwaited = true } else { context.read() }
     }
 }

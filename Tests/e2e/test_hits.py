@@ -113,6 +113,15 @@ def test_a_stop_does_not_wait_for_connections_that_memory_alone_has_answered(sta
     assert idle.bytes.read() == never_used.bytes.read() == b""
 
 
+def test_who_sends_many_requests_and_then_nothing_more_is_answered_in_full(airlock):
+    raw, count = Raw(airlock), 200
+    raw.send(*(request(f"/v1/secret/data/absent-{number}", "s.unknown") for number in range(count)))
+    raw.socket.shutdown(socket.SHUT_WR)
+    for _ in range(count):
+        assert raw.answer().startswith(b"HTTP/1.1 403 ")
+    assert raw.bytes.read() == b""
+
+
 def test_a_change_on_one_connection_is_seen_by_the_next_request_on_another(airlock):
     root, connection = Connection(airlock), Raw(airlock)
     done(root.put("/v1/sys/policies/acl/brief", {"policy": 'path "secret/data/*" { capabilities = ["read"] }'}))

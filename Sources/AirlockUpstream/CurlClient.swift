@@ -1,5 +1,5 @@
 package import AirlockCore
-import CCurl
+import Synchronization
 
 /// An HTTP client on libcurl's multi interface: one thread drives all transfers and keeps one pool of connections alive.
 /// Redirects are never followed.
@@ -22,18 +22,19 @@ package final class CurlClient: UpstreamTransport {
         package init() {}
     }
 
-    private let engine: CurlEngine
+    /// From the first request on: a client that is never used starts no thread and needs no libcurl.
+    private let engine = Mutex<CurlEngine?>(nil)
     private let options: Options
 
     package init(options: Options = Options()) {
         self.options = options
-        engine = CurlEngine(connectionsPerHost: options.connectionsPerHost)
     }
 
-    deinit { engine.stop() }
+    deinit { engine.withLock { $0?.stop() } }
 
     package func send(_ request: UpstreamRequest) async throws -> UpstreamResponse {
         try Task.checkCancellation()
+        let engine = try started()
         let transfer = try CurlTransfer(request, options)
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -41,6 +42,15 @@ package final class CurlClient: UpstreamTransport {
             }
         } onCancel: {
             engine.cancel(transfer)
+        }
+    }
+
+    private func started() throws -> CurlEngine {
+        try engine.withLock { engine in
+            if let engine { return engine }
+            let new = try CurlEngine(connectionsPerHost: options.connectionsPerHost)
+            engine = new
+            return new
         }
     }
 }

@@ -1,3 +1,4 @@
+import AirlockCore
 import CCurl
 import Foundation
 import Synchronization
@@ -18,17 +19,9 @@ final class CurlEngine: Sendable {
     /// libcurl allows `curl_multi_wakeup` from any thread, and that is all other threads do with it.
     private struct Multi: @unchecked Sendable { let handle: UnsafeMutableRawPointer }
 
-    /// Not safe to repeat, so once for the process.
-    private static let isReady: Bool = {
-        // Told to keep its hands off signals, libcurl leaves this one to the program: a server that closes a connection
-        // would end the process.
-        signal(SIGPIPE, SIG_IGN)
-        return curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
-    }()
-
-    init(connectionsPerHost: Int) {
-        precondition(CurlEngine.isReady, "libcurl could not be initialised")
-        guard let handle = curl_multi_init() else { fatalError("libcurl has no memory for a client") }
+    init(connectionsPerHost: Int) throws(UpstreamError) {
+        try LibCurl.load()
+        guard let handle = airlock_multi_init() else { fatalError("libcurl has no memory for a client") }
         multi = Multi(handle: handle)
         _ = airlock_multi_set_long(handle, CURLMOPT_MAX_HOST_CONNECTIONS, connectionsPerHost)
         let thread = Thread { [self] in run() }
@@ -56,7 +49,7 @@ final class CurlEngine: Sendable {
         work.withLock { work in
             if work.isStopping { return true }
             body(&work)
-            curl_multi_wakeup(multi.handle)
+            airlock_multi_wakeup(multi.handle)
             return false
         }
     }
@@ -73,7 +66,7 @@ final class CurlEngine: Sendable {
             for transfer in next.cancelled {
                 transfer.isCancelled = true
                 if let entry = running.removeValue(forKey: transfer.handle) {
-                    curl_multi_remove_handle(multi.handle, transfer.handle)
+                    airlock_multi_remove_handle(multi.handle, transfer.handle)
                     entry.completion(.failure(CancellationError()))
                 }
             }
@@ -82,27 +75,27 @@ final class CurlEngine: Sendable {
                     completion(.failure(CancellationError()))
                 } else {
                     running[transfer.handle] = (transfer, completion)
-                    curl_multi_add_handle(multi.handle, transfer.handle)
+                    airlock_multi_add_handle(multi.handle, transfer.handle)
                 }
             }
             if next.isStopping { break }
             var count: Int32 = 0
-            curl_multi_perform(multi.handle, &count)
+            airlock_multi_perform(multi.handle, &count)
             var left: Int32 = 0
-            while let message = curl_multi_info_read(multi.handle, &left) {
+            while let message = airlock_multi_info_read(multi.handle, &left) {
                 guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle else { continue }
                 let code = airlock_message_result(message)
-                curl_multi_remove_handle(multi.handle, handle)
+                airlock_multi_remove_handle(multi.handle, handle)
                 if let entry = running.removeValue(forKey: handle) { entry.completion(entry.transfer.result(code)) }
             }
             // Long, because every change wakes it; libcurl shortens it to its own timers.
-            curl_multi_poll(multi.handle, nil, 0, 60_000, nil)
+            airlock_multi_poll(multi.handle, 60_000)
         }
         for entry in running.values {
-            curl_multi_remove_handle(multi.handle, entry.transfer.handle)
+            airlock_multi_remove_handle(multi.handle, entry.transfer.handle)
             entry.completion(.failure(CancellationError()))
         }
         running = [:]
-        curl_multi_cleanup(multi.handle)
+        airlock_multi_cleanup(multi.handle)
     }
 }

@@ -18,7 +18,7 @@ final class CurlTransfer: @unchecked Sendable {
     private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
     init(_ request: UpstreamRequest, _ options: CurlClient.Options) throws {
-        guard let handle = curl_easy_init() else { throw UpstreamError(.invalid, "libcurl has no memory left") }
+        guard let handle = airlock_easy_init() else { throw UpstreamError(.invalid, "libcurl has no memory left") }
         self.handle = handle
         origin = ServerAddress.origin(of: request.url)
         responseLimit = options.responseLimit
@@ -34,8 +34,8 @@ final class CurlTransfer: @unchecked Sendable {
     }
 
     deinit {
-        curl_easy_cleanup(handle)
-        curl_slist_free_all(headerList)
+        airlock_easy_cleanup(handle)
+        airlock_slist_free_all(headerList)
         errorText.deallocate()
     }
 
@@ -73,7 +73,7 @@ final class CurlTransfer: @unchecked Sendable {
             throw UpstreamError(
                 .invalid, "a header or credential holds a control character, such as a newline at its end")
         }
-        guard let list = curl_slist_append(headerList, header) else {
+        guard let list = airlock_slist_append(headerList, header) else {
             throw UpstreamError(.invalid, "libcurl has no memory left")
         }
         headerList = list
@@ -205,7 +205,7 @@ final class CurlTransfer: @unchecked Sendable {
         case _ where CurlTransfer.tlsFailures.contains(code.rawValue):
             UpstreamError(.tls, "\(origin): TLS: \(tlsReason(code))")
         default:
-            UpstreamError(.broken, "\(origin): the connection broke: \(String(cString: curl_easy_strerror(code)))")
+            UpstreamError(.broken, "\(origin): the connection broke: \(String(cString: airlock_easy_strerror(code)))")
         }
     }
 
@@ -214,7 +214,7 @@ final class CurlTransfer: @unchecked Sendable {
     /// libcurl's detail for a TLS failure comes from OpenSSL and the certificate, never from a request.
     private func tlsReason(_ code: CURLcode) -> String {
         let detail = String(cString: errorText)
-        return detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail
+        return detail.isEmpty ? String(cString: airlock_easy_strerror(code)) : detail
     }
 
     private static let tlsFailures: Set<UInt32> = Set(

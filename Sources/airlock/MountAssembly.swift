@@ -34,8 +34,16 @@ struct MountAssembly {
         conjurServers = ConjurServers(metrics: metrics, logger: logger, now: now)
     }
 
-    /// - Throws: `AirlockError` for a login that cannot work. Asked before anything is made on the disk.
-    static func checkLogins(_ settings: ServeSettings) throws {
+    /// - Throws: `AirlockError` for a login that cannot work, or where there is nothing to reach an upstream with. Asked before
+    ///   anything is made on the disk.
+    static func checkUpstreams(_ settings: ServeSettings) throws {
+        if settings.mounts.contains(where: \.isBound) {
+            do throws(UpstreamError) {
+                try LibCurl.load()
+            } catch {
+                throw AirlockError(.broken, error.message)
+            }
+        }
         for mount in settings.mounts where mount.cache.authorization == .upstream {
             // Every client's login would go over it, and be Airlock's own.
             guard mount.vault?.clientCertificate == nil else {

@@ -66,7 +66,7 @@ struct Serve: AsyncParsableCommand {
         // the ordinary way, or the client itself, is using.
         NIOSingletons.groupLoopCountSuggestion = max(1, System.coreCount / 2)
 
-        try MountAssembly.checkLogins(settings)
+        try MountAssembly.checkUpstreams(settings)
         let (directory, storage) = try open(settings, now: now, logger: logger)
         let stored = try Registry(storage: storage)
         try await FirstStart(storage: storage, registry: stored, directory: directory, now: now)

@@ -50,14 +50,14 @@ class Counted(Airlock):
 
 
 @contextlib.contextmanager
-def airlock(folder):
+def airlock(folder, *options):
     folder.mkdir(parents=True, exist_ok=True)
     program, shim = folder / "airlock", folder / "sigsuspend.so"
     # Valgrind 3.19 cannot read the debug information of Swift's compiler, and needs none of it to count.
     subprocess.run(["strip", "--strip-debug", "-o", program, servers.airlock_program()], check=True, timeout=120)
     subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", shim, HERE / "sigsuspend.c"], check=True, timeout=120)
     command = [
-        "valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/profile", str(program),
+        "valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/profile", *options, str(program),
         "serve", "--listen", "127.0.0.1:0", "--data-dir", str(folder / "data")]
     # The same hashes in each run, so that the same requests take the same instructions.
     with stopped(servers.Process(

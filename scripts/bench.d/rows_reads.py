@@ -95,7 +95,7 @@ def typed(bench):
 
 def million(bench):
     few, many = 1000, bench.many
-    # What is in memory by default is some 170,000 secrets of this size.
+    # What is in memory by default is some 160,000 secrets of this size.
     memory_bytes = 1 << 30
     with airlock(bench.new("few")) as small, airlock(bench.new("many"), memory_bytes=memory_bytes) as large:
         tokens = {}

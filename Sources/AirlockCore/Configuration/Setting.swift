@@ -75,7 +75,7 @@ package struct Setting: Sendable {
         Setting(
             key: "memory_bytes", flag: nil, variable: nil, fallback: "134217728",
             help:
-                "Bytes of secrets kept readable in memory, of all mounts together, so that reading them again needs no database: some 170,000 of 400 bytes. 0 keeps none; see docs/threat-model.md."
+                "Bytes of secrets kept readable in memory, of all mounts together, so that reading them again needs no database: some 160,000 of 400 bytes. 0 keeps none; see docs/threat-model.md."
         ),
         Setting(
             key: "authorize", flag: "--authorize", variable: nil, fallback: "local",

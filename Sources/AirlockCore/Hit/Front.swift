@@ -57,7 +57,7 @@ package final class Front: Sendable {
     fileprivate static let slotCount = 4096
     static let shardCount = 64
     /// Bytes that an answer takes beside its own, measured.
-    static let overhead = 190
+    static let overhead = 240
     /// A larger one is read rarely and would push out hundreds.
     private static let valueLimit = 64 * 1024
     /// Over it the memory of tokens starts anew.

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// What every request asks first, in memory: the mounts, the ways to log in, and the parsed policies. A change is stored
-/// durably, then the memory is read anew under the lock, so that it never runs ahead of the store or falls behind it. Each
+/// durably, then the memory is read anew, one reading at a time, so that it never runs ahead of the store or falls behind it. Each
 /// namespace has one; the root's leads to the others.
 package final class Registry: Sendable {
     private struct State {
@@ -19,6 +19,8 @@ package final class Registry: Sendable {
     let storage: any Storage
     let children = Mutex<[ExactText: Child]>([:])
     private let state = Mutex(State())
+    /// One reading of the store at a time: the later one is what counts. Requests need not wait for it.
+    private let reloading = Mutex(())
 
     /// Distinct policy combinations remembered at most; over it the memory starts anew.
     private static let accessControlLimit = 1024
@@ -41,28 +43,27 @@ package final class Registry: Sendable {
     }
 
     private func reload() throws {
-        try state.withLock { state in
-            state = try storage.read { reader in
-                var fresh = State()
-                for (name, mount) in try reader.values(Mount.self, .mount, scope: namespace.uuid) {
-                    fresh.mounts[ExactText(name)] = mount
-                }
-                for (name, mount) in try reader.values(Mount.self, .authMount, scope: namespace.uuid) {
-                    if mount.engine == .token {
-                        fresh.tokenMount = mount
-                    } else {
-                        fresh.authMounts[ExactText(name)] = mount
-                    }
-                }
-                for (name, policy) in try reader.values(Policy.self, .policy, scope: namespace.uuid) {
-                    fresh.policies[ExactText(name)] = (policy, try policy.rules())
-                }
-                let wrapping = Policy(name: Policy.wrapping, text: Policy.wrappingText)
-                fresh.policies[ExactText(wrapping.name)] = (wrapping, try wrapping.rules())
-                return fresh
-            }
+        try reloading.withLock { _ in
+            let fresh = try storage.read(stored)
+            state.withLock { $0 = fresh }
         }
         storage.front.configured()
+    }
+
+    private func stored(_ reader: any StorageReader) throws -> State {
+        var stored = State()
+        for (name, mount) in try reader.values(Mount.self, .mount, scope: namespace.uuid) {
+            stored.mounts[ExactText(name)] = mount
+        }
+        for (name, mount) in try reader.values(Mount.self, .authMount, scope: namespace.uuid) {
+            if mount.engine == .token { stored.tokenMount = mount } else { stored.authMounts[ExactText(name)] = mount }
+        }
+        for (name, policy) in try reader.values(Policy.self, .policy, scope: namespace.uuid) {
+            stored.policies[ExactText(name)] = (policy, try policy.rules())
+        }
+        let wrapping = Policy(name: Policy.wrapping, text: Policy.wrappingText)
+        stored.policies[ExactText(wrapping.name)] = (wrapping, try wrapping.rules())
+        return stored
     }
 
     // MARK: Secrets engines

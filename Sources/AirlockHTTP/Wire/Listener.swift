@@ -51,5 +51,7 @@ struct Listener {
             quiescing.initiateShutdown(promise: closed)
         }
         try? await server.close()
+        // The grace is over, and some requests are not.
+        try Task.checkCancellation()
     }
 }

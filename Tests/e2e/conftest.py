@@ -1,12 +1,18 @@
 """Fixtures of the end-to-end tests. A test that takes `vault_server` runs twice, against the real OpenBao and against
 Airlock: what it promises, both must keep."""
 
+import signal
+
 import pytest
 
 import servers
 from front import Front
 
 BOTH = ["openbao", "airlock"]
+
+# In the background of a script, or under nohup, the tests ignore these, and all that they start would, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser):

@@ -115,10 +115,7 @@ class Command:
 
 @pytest.fixture
 def command(vault_server, connection, tmp_path):
-    # Under nohup a hang-up is ignored, which the commands would inherit.
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield Command(vault_server, tmp_path, connection)
-    signal.signal(signal.SIGHUP, before)
+    return Command(vault_server, tmp_path, connection)
 
 
 # MARK: resolve
